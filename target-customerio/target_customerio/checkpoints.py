@@ -1,0 +1,87 @@
+"""When a STATE may leave: as soon as every record before it has a verdict, and never earlier.
+
+The records between two STATE messages share a `Checkpoint`, a count of verdicts still missing. Checkpoints
+form a queue; the newest STATE at whose front nothing is missing any more is the one to emit. Memory grows with
+the STATE messages in flight, not with the records.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from collections import deque
+
+import msgspec
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Checkpoint(msgspec.Struct):
+    """The records between one STATE and the next.
+
+    Attributes:
+        missing: How many of them have no verdict yet.
+        state: The STATE value that closes it, as JSON; None while it is still open.
+    """
+
+    missing: int = 0
+    state: bytes | None = None
+
+
+class Checkpoints:
+    """The queue of checkpoints of one run. Every method may be called from any thread."""
+
+    def __init__(self, emit: Callable[[bytes], None]) -> None:
+        """Start with one open checkpoint.
+
+        Args:
+            emit: Writes one STATE value to standard output. It is called in order, one call at a time.
+        """
+        self._emit = emit
+        self._lock = threading.Lock()
+        self._open = Checkpoint()
+        self._queue = deque([self._open])
+        self._stopped = False
+
+    def admit(self) -> Checkpoint:
+        """Count one more record in and return the checkpoint that it must settle."""
+        with self._lock:
+            self._open.missing += 1
+            return self._open
+
+    def settle(self, checkpoint: Checkpoint, verdicts: int = 1) -> None:
+        """Note verdicts of records admitted to `checkpoint`, and emit what has become true."""
+        with self._lock:
+            checkpoint.missing -= verdicts
+            if checkpoint.missing == 0:
+                self._emit_settled()
+
+    def close(self, state: bytes) -> None:
+        """Close the open checkpoint with the STATE that follows its records.
+
+        Args:
+            state: The value of the STATE message, as JSON.
+        """
+        with self._lock:
+            self._open.state = state
+            self._open = Checkpoint()
+            self._queue.append(self._open)
+            self._emit_settled()
+
+    def waiting(self) -> bool:
+        """Tell whether a STATE waits for verdicts."""
+        with self._lock:
+            return len(self._queue) > 1
+
+    def stop(self) -> None:
+        """Let no further STATE leave: the run is going to fail."""
+        with self._lock:
+            self._stopped = True
+
+    def _emit_settled(self) -> None:
+        newest = None
+        while self._queue[0].missing == 0 and self._queue[0].state is not None:
+            newest = self._queue.popleft().state
+        if newest is not None and not self._stopped:
+            self._emit(newest)

@@ -1,0 +1,57 @@
+"""What travels through the target: the record it came from, the item to send, the reason it was refused."""
+
+from __future__ import annotations
+
+import msgspec
+
+from target_customerio.checkpoints import Checkpoint
+
+
+class SourceRecord(msgspec.Struct, gc=False):
+    """A record as it came in, kept until it has a verdict.
+
+    Attributes:
+        stream: The name of the stream as the tap sent it.
+        operation: The operation that the stream means, e.g. `person_event`.
+        line: The RECORD message, byte for byte, without its line end.
+        checkpoint: The count of records to which this one belongs until its verdict.
+    """
+
+    stream: str
+    operation: str
+    line: bytes
+    checkpoint: Checkpoint
+
+
+class Item(msgspec.Struct, gc=False):
+    """One Track v2 item, encoded once.
+
+    Attributes:
+        encoded: The item as JSON.
+        identifier: Whom it is about, as sent: `id:42`, `email:jane@example.com` (lower-cased). Items of
+            one identifier are sent in order.
+        is_event: Events of one identifier may share a request; anything else waits for the answer
+            to the item before it, since Customer.io promises no order inside a request.
+        record: Where the item came from.
+    """
+
+    encoded: bytes
+    identifier: str
+    is_event: bool
+    record: SourceRecord
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why a record was refused, by us or by Customer.io.
+
+    Attributes:
+        reason: A word: `required`, `invalid`, `parse_error` as Customer.io has them, or one of ours.
+        field: The dotted path of the field at fault, e.g. `attributes.plan`.
+        message: A sentence without any value of the record.
+        status: The HTTP status of the answer that refused it; None if it was never sent.
+    """
+
+    reason: str
+    field: str | None
+    message: str
+    status: int | None = None
