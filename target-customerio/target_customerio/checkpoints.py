@@ -1,8 +1,8 @@
 """When a STATE may leave: as soon as every record before it has a verdict, and never earlier.
 
-The records between two STATE messages share a `Checkpoint`, a count of verdicts still missing. Checkpoints
-form a queue; the newest STATE at whose front nothing is missing any more is the one to emit. Memory grows with
-the STATE messages in flight, not with the records.
+The records between two STATE messages share a `Checkpoint`, a count of verdicts still missing.
+Checkpoints form a queue; when nothing is missing at its front any more, the newest STATE reached is
+emitted. Memory grows with the STATE messages in flight, not with the records.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Checkpoints:
         """Start with one open checkpoint.
 
         Args:
-            emit: Writes one STATE value to standard output. It is called in order, one call at a time.
+            emit: Writes one STATE value to standard output. Called in order, one call at a time.
         """
         self._emit = emit
         self._lock = threading.Lock()

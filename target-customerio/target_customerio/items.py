@@ -1,10 +1,10 @@
-"""What travels through the target: the record it came from, the item to send, the reason it was refused."""
+"""What travels through the target: a record, the item to send for it, the reason it was refused."""
 
 from __future__ import annotations
 
 import msgspec
 
-from target_customerio.checkpoints import Checkpoint
+from target_customerio.checkpoints import Checkpoint  # noqa: TC001 - msgspec reads annotations
 
 
 class SourceRecord(msgspec.Struct, gc=False):
@@ -28,8 +28,8 @@ class Item(msgspec.Struct, gc=False):
 
     Attributes:
         encoded: The item as JSON.
-        identifier: Whom it is about, as sent: `id:42`, `email:jane@example.com` (lower-cased). Items of
-            one identifier are sent in order.
+        identifier: Whom it is about, as sent: `id:42`, `email:jane@example.com` (lower-cased).
+            Items of one identifier are sent in order.
         is_event: Events of one identifier may share a request; anything else waits for the answer
             to the item before it, since Customer.io promises no order inside a request.
         record: Where the item came from.
@@ -45,7 +45,7 @@ class Rejection(msgspec.Struct, frozen=True):
     """Why a record was refused, by us or by Customer.io.
 
     Attributes:
-        reason: A word: `required`, `invalid`, `parse_error` as Customer.io has them, or one of ours.
+        reason: `required`, `invalid`, `parse_error` as Customer.io has them, or a word of ours.
         field: The dotted path of the field at fault, e.g. `attributes.plan`.
         message: A sentence without any value of the record.
         status: The HTTP status of the answer that refused it; None if it was never sent.
