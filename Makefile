@@ -1,0 +1,62 @@
+# Every command of the repository. The first one bootstraps uv, .venv, Meltano and its plugins; later ones are quick.
+# The only needs are Python >= 3.10, pip and make; PYTHON=/path/to/python3 names another interpreter.
+
+BIN := .venv/bin
+PACKAGES := tap-customerio target-customerio customerio-simulator
+PYPROJECTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
+SCRIPTS := demo benchmarks
+JOBS := 2
+
+# An environment that happens to be active, or a project set up elsewhere, must not leak in.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH MELTANO_PROJECT_ROOT
+export UV_PROJECT_ENVIRONMENT := .venv
+# uv trusts what pip, git and curl trust: the certificates of the machine, a company's proxy included.
+export UV_SYSTEM_CERTS ?= true
+
+.DEFAULT_GOAL := help
+.PHONY: help install plugins demo test lint bench simulator clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+install: .venv/.synced  ## bootstrap uv and the environment .venv
+
+.venv/.synced: uv.lock $(PYPROJECTS) scripts/bootstrap
+	@scripts/bootstrap
+	@touch $@
+
+plugins: .meltano/.installed  ## install Meltano's plugins
+
+.meltano/.installed: meltano.yml $(PYPROJECTS) .venv/.synced
+	@echo "Installing Meltano's plugins into .meltano"
+	@mkdir -p .meltano
+	@$(BIN)/meltano --log-level=warning install --clean > .meltano/install.log 2>&1 || { cat .meltano/install.log >&2; exit 1; }
+	@touch $@
+
+demo: .meltano/.installed  ## move a Customer.io workspace out and records back in, under two minutes
+	@$(BIN)/python demo/demo.py
+
+simulator: .venv/.synced  ## serve the local Customer.io on http://127.0.0.1:8025
+	@$(BIN)/customerio-simulator serve --port 8025 --seed 7 --people 5000
+
+test: .venv/.synced  ## run the whole suite
+	@$(BIN)/pytest -n $(JOBS)
+
+lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
+	$(BIN)/uv lock --check --quiet
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	for package in tap-customerio/tap_customerio target-customerio/target_customerio customerio-simulator/customerio_simulator $(SCRIPTS) tests/pipeline; \
+	  do $(BIN)/mypy --no-error-summary $$package || exit 1; done
+	for package in $(PACKAGES); do (cd $$package && ../$(BIN)/deptry .) || exit 1; done
+	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
+
+bench: .venv/.synced  ## measure tap and target against a floor, on this machine
+	@$(BIN)/python benchmarks/target_events.py
+	@$(BIN)/python benchmarks/tap_memberships.py
+
+clean:  ## remove what the other commands made
+	rm -rf .venv .tools .meltano .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output rejected-records dist
