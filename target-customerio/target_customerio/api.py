@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import typing as t
+from http import HTTPStatus
 
 import backoff
 import msgspec
@@ -233,7 +234,7 @@ class TrackClient:
     def _read(self, response: requests.Response) -> tuple[int, object]:
         status = response.status_code
         if status in RETRIED:
-            if throttled := status == requests.codes.too_many_requests:
+            if throttled := status == HTTPStatus.TOO_MANY_REQUESTS:
                 with self._lock:
                     self.traffic.throttled += 1
             retry_after = read_retry_after(response.headers.get("Retry-After"))
@@ -278,7 +279,7 @@ class _Transient(Exception):  # noqa: N818 - a trouble that a repetition may cur
 
 def is_success(status: int) -> bool:
     """Tell whether a status is a 2xx."""
-    return requests.codes.ok <= status < requests.codes.multiple_choices
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def read_retry_after(header: str | None) -> float | None:
