@@ -34,7 +34,7 @@ plugins: .meltano/.installed  ## install Meltano's plugins
 	@touch $@
 
 demo: .meltano/.installed  ## move a Customer.io workspace out and records back in, under two minutes
-	@$(BIN)/python demo/demo.py
+	@$(BIN)/python -m demo
 
 simulator: .venv/.synced  ## serve the local Customer.io on http://127.0.0.1:8025
 	@$(BIN)/customerio-simulator serve --port 8025 --seed 7 --people 5000
@@ -55,8 +55,8 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/zizmor --offline --quiet .github
 
 bench: .venv/.synced  ## measure tap and target against a floor, on this machine
-	@$(BIN)/python benchmarks/target_events.py
-	@$(BIN)/python benchmarks/tap_memberships.py
+	@$(BIN)/python -m benchmarks.target_events
+	@$(BIN)/python -m benchmarks.tap_memberships
 
 clean:  ## remove what the other commands made
 	rm -rf .venv .tools .meltano .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output rejected-records dist

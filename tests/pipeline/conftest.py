@@ -1,0 +1,121 @@
+"""Fixtures of the whole-pipe tests: wheels, and a Meltano project whose plugins are installed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import uv as uv_package
+
+PACKAGES = ("tap-customerio", "target-customerio", "customerio-simulator")
+BIN = Path(sys.executable).parent
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the tests of this folder on one worker: what they install is installed once."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("pipeline"))
+
+
+def run_program(*command, check=True, settings=None, **options):
+    """Run a program to its end; where it fails, pytest shows what it said."""
+    result = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        check=False,
+        env=os.environ | (settings or {}),
+        stdin=None if "input" in options else subprocess.DEVNULL,
+        text=True,
+        timeout=100,
+        **options,
+    )
+    if check:
+        assert result.returncode == 0, (
+            f"{command} ended with {result.returncode}\n{result.stdout}\n{result.stderr}"
+        )
+    return result
+
+
+@pytest.fixture(scope="session")
+def run():
+    return run_program
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The folder of the console scripts that are under test."""
+    return BIN
+
+
+@pytest.fixture(scope="session")
+def uv():
+    return uv_package.find_uv_bin()
+
+
+@pytest.fixture(scope="session")
+def wheels(uv, root, tmp_path_factory):
+    """The wheel of each package, by its name."""
+    folder = tmp_path_factory.mktemp("wheels")
+    run_program(uv, "build", "--quiet", "--wheel", "--all-packages", "--out-dir", folder, cwd=root)
+    return {
+        package: next(folder.glob(f"{package.replace('-', '_')}-*.whl")) for package in PACKAGES
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class MeltanoProject:
+    """A copy of the repository's Meltano project, with the settings of one test."""
+
+    folder: Path
+    output: Path
+    settings: dict[str, str]
+
+    def __call__(self, *arguments, check=True, **settings):
+        """Run Meltano in the project, with settings of the plugins as environment variables."""
+        return run_program(
+            BIN / "meltano",
+            *arguments,
+            check=check,
+            cwd=self.folder,
+            settings=self.settings | settings,
+        )
+
+
+@pytest.fixture(scope="session")
+def installed_project(root, tmp_path_factory):
+    """The folder of a copy of the project in which `meltano install` was run."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(root / "meltano.yml", folder)
+    shutil.copytree(root / "demo", folder / "demo")
+    for package in PACKAGES:
+        (folder / package).symlink_to(root / package)
+    run_program(
+        BIN / "meltano", "install", cwd=folder, settings={"MELTANO_PROJECT_ROOT": str(folder)}
+    )
+    return folder
+
+
+@pytest.fixture
+def meltano(installed_project, tmp_path):
+    """Run Meltano with a state, files and rejects of this test's own."""
+    output = tmp_path / "output"
+    output.mkdir()
+    return MeltanoProject(
+        folder=installed_project,
+        output=output,
+        settings={
+            "MELTANO_PROJECT_ROOT": str(installed_project),
+            "MELTANO_DATABASE_URI": f"sqlite:///{tmp_path}/meltano.db",
+            "MELTANO_STATE_BACKEND_URI": f"file://{tmp_path}/state",
+            "TARGET_JSONL_DESTINATION_PATH": str(output),
+            "TARGET_CUSTOMERIO_REJECTED_RECORDS_PATH": str(tmp_path / "rejected-records"),
+            "NO_COLOR": "1",
+        },
+    )

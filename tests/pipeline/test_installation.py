@@ -1,0 +1,68 @@
+"""Each of the three distributions installs alone, from everywhere pip takes it, and runs."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib.metadata import version
+
+import pytest
+
+MODULES = {"tap_customerio", "target_customerio", "customerio_simulator"}
+DESCRIBE = {
+    "tap-customerio": "--about",
+    "target-customerio": "--about",
+    "customerio-simulator": "--help",
+}
+
+pytestmark = pytest.mark.parametrize("package", DESCRIBE)
+
+
+@pytest.fixture(scope="module")
+def repository(root, tmp_path_factory, run):
+    """A bare clone of the repository, as a git server keeps it."""
+    folder = tmp_path_factory.mktemp("git") / "repository.git"
+    run("git", "clone", "--quiet", "--bare", root, folder)
+    return folder
+
+
+@pytest.fixture(params=["wheel", "folder", "editable", "git"])
+def requirement(request, package, root, repository, wheels):
+    """What is given to pip: one of the forms in which a package is installed."""
+    return {
+        "wheel": [wheels[package]],
+        "folder": [root / package],
+        "editable": ["--editable", root / package],
+        "git": [f"{package} @ git+file://{repository}#subdirectory={package}"],
+    }[request.param]
+
+
+def test_installs_alone_and_runs(package, requirement, uv, run, tmp_path):
+    environment = tmp_path / "environment"
+    run(uv, "venv", "--quiet", environment)
+    run(uv, "pip", "install", "--quiet", "--python", environment, *requirement, cwd=tmp_path)
+
+    command = environment / "bin" / package
+    assert version(package) in run(command, "--version", cwd=tmp_path).stdout
+    assert package in run(command, DESCRIBE[package], cwd=tmp_path).stdout.lower()
+    look = "import pkgutil; print(*(module.name for module in pkgutil.iter_modules()))"
+    modules = set(run(environment / "bin" / "python", "-c", look, cwd=tmp_path).stdout.split())
+    assert modules & MODULES == {package.replace("-", "_")}
+
+
+def test_pip_itself_installs_it(package, root, uv, run, tmp_path):
+    environment = tmp_path / "environment"
+    run(uv, "venv", "--quiet", "--seed", environment)
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    run(*pip, root / package, cwd=tmp_path)
+
+    assert version(package) in run(environment / "bin" / package, "--version", cwd=tmp_path).stdout
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(package, wheels):
+    module, information = package.replace("-", "_"), wheels[package].name.split("-py3")[0]
+    names = zipfile.ZipFile(wheels[package]).namelist()
+
+    assert {name.partition("/")[0] for name in names} == {module, f"{information}.dist-info"}
+    assert f"{module}/py.typed" in names
+    assert f"{information}.dist-info/licenses/LICENSE" in names
+    assert not [name for name in names if name.endswith((".pyc", ".singer", ".jsonl"))]
