@@ -1,0 +1,1 @@
+"""The generated workspace, kind by kind: each function makes the row of an index."""
