@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PACKAGES := tap-customerio target-customerio customerio-simulator
 PYPROJECTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
-SCRIPTS := demo benchmarks
+SCRIPTS := demo benchmarks scripts
 JOBS := 2
 
 # An environment that happens to be active, or a project set up elsewhere, must not leak in.
@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install plugins demo test lint bench simulator clean
+.PHONY: help install plugins demo test lint bench simulator settings clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -40,7 +40,7 @@ simulator: .venv/.synced  ## serve the local Customer.io on http://127.0.0.1:802
 	@$(BIN)/customerio-simulator serve --port 8025 --seed 7 --people 5000
 
 test: .venv/.synced  ## run the whole suite
-	@$(BIN)/pytest -n $(JOBS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/uv lock --check --quiet
@@ -57,6 +57,9 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 bench: .venv/.synced  ## measure tap and target against a floor, on this machine
 	@$(BIN)/python -m benchmarks.target_events
 	@$(BIN)/python -m benchmarks.tap_memberships
+
+settings: .venv/.synced  ## write the plugins' settings into meltano.yml and .env.example
+	@$(BIN)/python scripts/settings.py
 
 clean:  ## remove what the other commands made
 	rm -rf .venv .tools .meltano .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output rejected-records dist
