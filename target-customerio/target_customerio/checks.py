@@ -1,0 +1,361 @@
+"""Checks records against the schema of their stream, quickly.
+
+A schema is compiled into closures that know the usual keywords and say yes only to what is surely
+valid. Whatever they do not accept, jsonschema judges and we put into words, so that no value of the
+record is in them.
+"""
+
+from __future__ import annotations
+
+import decimal
+import re
+import typing as t
+from decimal import Decimal
+
+import jsonschema
+import msgspec
+from jsonschema import Draft4Validator, Draft202012Validator
+from jsonschema.validators import extend, validator_for
+from referencing import Registry
+
+from target_customerio.event_id import METADATA_PREFIX
+from target_customerio.items import Rejection
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from jsonschema.protocols import Validator
+
+Check: t.TypeAlias = "Callable[[t.Any], bool]"
+"""Says True to a value that is surely valid; False leaves the judgement to jsonschema."""
+
+TYPES: dict[str, frozenset[type]] = {
+    "string": frozenset({str}),
+    "integer": frozenset({int}),
+    "number": frozenset({int, Decimal}),
+    "boolean": frozenset({bool}),
+    "null": frozenset({type(None)}),
+    "object": frozenset({dict}),
+    "array": frozenset({list}),
+}
+ANY_TYPE: frozenset[type] = frozenset().union(*TYPES.values())
+NUMBERS = TYPES["number"]
+
+LONGEST_RULE = 200
+"""Characters of a schema's rule that a message quotes at most."""
+
+
+class SchemaError(ValueError):
+    """A schema that is not valid JSON Schema. The text says where."""
+
+
+class RecordCheck:
+    """Holds the records of one stream against its schema."""
+
+    def __init__(self, schema: dict[str, t.Any]) -> None:
+        """Compile a schema.
+
+        Args:
+            schema: The JSON Schema of the stream, numbers with a fraction as `Decimal`.
+
+        Raises:
+            SchemaError: The schema is not valid.
+        """
+        self._validator = _build_validator(schema)
+        self._properties = frozenset(_mapping(schema.get("properties")))
+        self._is_surely_valid = _compile(schema)
+
+    def __call__(self, record: dict[str, t.Any]) -> Rejection | None:
+        """Return why `record` breaks its schema, or None if it does not."""
+        if self._is_surely_valid(record):
+            return None
+        own = {
+            name: value
+            for name, value in record.items()
+            if name in self._properties or not name.startswith(METADATA_PREFIX)
+        }
+        fault = next(self._validator.iter_errors(own), None)
+        return None if fault is None else _word(fault)
+
+
+def _word(fault: jsonschema.ValidationError) -> Rejection:
+    """Put a fault into words of the schema alone."""
+    field = _path(fault.absolute_schema_path) or None
+    rule = t.cast("t.Any", fault.validator_value)
+    if fault.validator == "required":
+        missing = [name for name in rule if name not in _mapping(fault.instance)]
+        return Rejection("schema", field, f"the schema requires {', '.join(missing)}")
+    text = msgspec.json.encode(rule, enc_hook=str).decode()
+    return Rejection("schema", field, f"breaks {fault.validator}: {text[:LONGEST_RULE]}")
+
+
+def _path(steps: Iterable[str | int]) -> str:
+    """Return the field that a path through a schema leads to, e.g. `address.lines.[]`."""
+    names: list[str] = []
+    remaining: Iterator[str | int] = iter(steps)
+    for step in remaining:
+        if step == "properties":
+            names.append(str(next(remaining)))
+        elif step in {"items", "prefixItems"}:
+            names.append("[]")
+        elif step in {"additionalProperties", "patternProperties"}:
+            names.append("*")
+    return ".".join(names)
+
+
+# What jsonschema does by itself fails on exact numbers and on booleans of Draft 4, which taps use.
+
+
+def _multiple_of(
+    _: Validator, divisor: Decimal, value: object, __: object
+) -> Iterator[jsonschema.ValidationError]:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        return
+    try:
+        remainder = decimal.Context(prec=1000).remainder(Decimal(value), Decimal(divisor))
+    except decimal.InvalidOperation:  # too far apart to tell
+        return
+    if remainder:
+        yield jsonschema.ValidationError("not a multiple")
+
+
+def _is_integer(_: object, value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _build_validator(schema: dict[str, t.Any]) -> Validator:
+    default = Draft4Validator if _has_boolean_bounds(schema) else Draft202012Validator
+    plain = validator_for(schema, default=default)
+    try:
+        plain.check_schema(schema)
+    except jsonschema.SchemaError as fault:
+        where = ".".join(str(step) for step in fault.absolute_path)
+        raise SchemaError(where or "the whole schema") from None
+    build = t.cast("Callable[..., type[Validator]]", extend)  # jsonschema leaves it untyped
+    exact = build(
+        plain,
+        validators={"multipleOf": _multiple_of},
+        type_checker=plain.TYPE_CHECKER.redefine("integer", _is_integer),
+    )
+    # An empty registry: a reference to another document is an error and never a request.
+    return exact(schema, registry=Registry())
+
+
+def _has_boolean_bounds(part: object) -> bool:
+    if isinstance(part, dict):
+        bounds = ("exclusiveMinimum", "exclusiveMaximum")
+        return any(
+            (name in bounds and isinstance(member, bool)) or _has_boolean_bounds(member)
+            for name, member in part.items()
+        )
+    return isinstance(part, list) and any(_has_boolean_bounds(member) for member in part)
+
+
+# The compiler: each keyword becomes a closure, or decides nothing.
+
+
+def _compile(schema: object) -> Check:
+    if schema is True or schema == {}:
+        return _always
+    if not isinstance(schema, dict):
+        return _never
+    if not KEYWORDS.keys() | IGNORED >= schema.keys():
+        return _never
+    checks = [
+        check for keyword in KEYWORDS if keyword in schema and (check := KEYWORDS[keyword](schema))
+    ]
+    return _all(checks)
+
+
+def _all(checks: list[Check]) -> Check:
+    if not checks:
+        return _always
+    if len(checks) == 1:
+        return checks[0]
+    if len(checks) == 2:  # noqa: PLR2004 - the usual case, without a loop
+        first, second = checks
+        return lambda value: first(value) and second(value)
+    return lambda value: all(check(value) for check in checks)
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+def _allowed_types(schema: Mapping[str, t.Any]) -> frozenset[type]:
+    names = schema.get("type")
+    if names is None:
+        return ANY_TYPE
+    return frozenset().union(
+        *(TYPES.get(name, frozenset()) for name in (names if isinstance(names, list) else [names]))
+    )
+
+
+def _type(schema: Mapping[str, t.Any]) -> Check:
+    types = _allowed_types(schema)
+    return lambda value: type(value) in types
+
+
+def _properties(schema: Mapping[str, t.Any]) -> Check | None:
+    """Check types in one loop, and only the properties that have more to check once more."""
+    properties = _mapping(schema.get("properties"))
+    types = {
+        name: _allowed_types(member) if isinstance(member, dict) else ANY_TYPE
+        for name, member in properties.items()
+    }
+    deeper = [
+        (name, check)
+        for name, member in properties.items()
+        if (check := _compile(_without_type(member))) is not _always
+    ]
+    others = _compile(schema.get("additionalProperties", True))
+
+    def check_properties(value: t.Any) -> bool:  # noqa: ANN401
+        if type(value) is not dict:
+            return True
+        find = types.get
+        for name, member in value.items():
+            if type(member) not in find(name, ANY_TYPE):
+                return False
+        for name, check in deeper:
+            if name in value and not check(value[name]):
+                return False
+        if others is _always or types.keys() >= value.keys():
+            return True
+        return all(
+            others(member)
+            for name, member in value.items()
+            if name not in types and not name.startswith(METADATA_PREFIX)
+        )
+
+    return check_properties
+
+
+def _without_type(schema: object) -> object:
+    if not isinstance(schema, dict):
+        return schema
+    return {name: member for name, member in schema.items() if name != "type"}
+
+
+def _required(schema: Mapping[str, t.Any]) -> Check | None:
+    if not isinstance(schema["required"], list):
+        return _never
+    names = frozenset(schema["required"])
+    return lambda value: type(value) is not dict or names <= value.keys()
+
+
+def _items(schema: Mapping[str, t.Any]) -> Check | None:
+    check = _compile(schema["items"])
+    if check is _always:
+        return None
+    return lambda value: type(value) is not list or all(map(check, value))
+
+
+def _any_of(schema: Mapping[str, t.Any]) -> Check:
+    checks = [_compile(member) for member in schema["anyOf"]]
+    return lambda value: any(check(value) for check in checks)
+
+
+def _all_of(schema: Mapping[str, t.Any]) -> Check:
+    return _all([_compile(member) for member in schema["allOf"]])
+
+
+def _enum(schema: Mapping[str, t.Any]) -> Check:
+    texts = frozenset(member for member in schema["enum"] if isinstance(member, str))
+    has_null = None in schema["enum"]
+    return lambda value: value in texts if type(value) is str else value is None and has_null
+
+
+def _max_length(schema: Mapping[str, t.Any]) -> Check:
+    limit = schema["maxLength"]
+    return lambda value: type(value) is not str or len(value) <= limit
+
+
+def _min_length(schema: Mapping[str, t.Any]) -> Check:
+    limit = schema["minLength"]
+    return lambda value: type(value) is not str or len(value) >= limit
+
+
+def _pattern(schema: Mapping[str, t.Any]) -> Check:
+    search = re.compile(schema["pattern"]).search
+    return lambda value: type(value) is not str or search(value) is not None
+
+
+def _maximum(schema: Mapping[str, t.Any]) -> Check:
+    limit = schema["maximum"]
+    return lambda value: type(value) not in NUMBERS or value < limit
+
+
+def _minimum(schema: Mapping[str, t.Any]) -> Check:
+    limit = schema["minimum"]
+    return lambda value: type(value) not in NUMBERS or value > limit
+
+
+def _exclusive_maximum(schema: Mapping[str, t.Any]) -> Check | None:
+    limit = schema["exclusiveMaximum"]
+    if isinstance(limit, bool):  # Draft 4: it only sharpens `maximum`
+        return None
+    return lambda value: type(value) not in NUMBERS or value < limit
+
+
+def _exclusive_minimum(schema: Mapping[str, t.Any]) -> Check | None:
+    limit = schema["exclusiveMinimum"]
+    if isinstance(limit, bool):
+        return None
+    return lambda value: type(value) not in NUMBERS or value > limit
+
+
+def _fine_enough(schema: Mapping[str, t.Any]) -> Check:
+    """Accept what has no more digits than a divisor such as 0.01, the way databases say scale."""
+    divisor = Decimal(schema["multipleOf"])
+    scale = _exponent(divisor)
+    if divisor.as_tuple().digits != (1,) or scale > 0:
+        return _never
+    return lambda value: type(value) is not Decimal or _exponent(value) >= scale
+
+
+def _exponent(number: Decimal) -> int:
+    return t.cast("int", number.as_tuple().exponent)  # JSON knows no infinity
+
+
+KEYWORDS: dict[str, Callable[[Mapping[str, t.Any]], Check | None]] = {
+    "type": _type,
+    "required": _required,
+    "properties": _properties,
+    "additionalProperties": lambda schema: None if "properties" in schema else _properties(schema),
+    "items": _items,
+    "anyOf": _any_of,
+    "allOf": _all_of,
+    "enum": _enum,
+    "maxLength": _max_length,
+    "minLength": _min_length,
+    "pattern": _pattern,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "exclusiveMaximum": _exclusive_maximum,
+    "exclusiveMinimum": _exclusive_minimum,
+    "multipleOf": _fine_enough,
+}
+"""What each keyword is compiled to; None where another keyword says it already.
+
+The bounds accept only what lies within: on the edge, jsonschema and `exclusiveMinimum` decide.
+"""
+
+IGNORED = frozenset(
+    {
+        *("$schema", "$id", "$comment", "title", "description", "default", "examples", "format"),
+        *("readOnly", "writeOnly", "deprecated", "definitions", "$defs", "contentEncoding"),
+        *("contentMediaType", "key_properties", "selected", "inclusion", "sql-datatype"),
+    }
+)
+"""Keywords that say nothing about validity. `format` does not by default in JSON Schema."""
+
+
+def _mapping(value: object) -> Mapping[str, t.Any]:
+    return value if isinstance(value, dict) else {}

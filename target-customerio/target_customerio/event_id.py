@@ -1,0 +1,145 @@
+"""Gives an event the ULID that lets Customer.io ignore its repetitions: same row, same id.
+
+An id is made of what the event is, never of when or how it was read: not of the order of keys, of
+the way a number or a time is written, or of the `_sdc_*` columns that a tap adds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from collections import deque
+from decimal import MAX_PREC, Context, Decimal
+
+import msgspec
+from ulid import ULID
+
+from target_customerio.times import NANOSECONDS, nanoseconds
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_customerio.times import Times
+
+METADATA_PREFIX = "_sdc_"
+"""Columns that taps add about the reading of a record; they say nothing about the record."""
+
+HASH_BYTES = 10
+"""The 80 bits of a ULID that are not its time."""
+
+LARGEST_EXPONENT = 400
+"""Whole numbers up to this power of ten are written out; larger ones would only cost memory."""
+
+REMEMBERED = 100_000
+"""How many derived ids are remembered to count identical events."""
+
+VALID_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII | re.IGNORECASE)
+
+EXACT = Context(prec=MAX_PREC)
+PLAIN = frozenset({str, int, bool, type(None)})
+
+encode_canonically = msgspec.json.Encoder(
+    decimal_format="number", order="sorted", enc_hook=str
+).encode
+
+
+def is_ulid(text: str) -> bool:
+    """Tell whether `text` is a valid ULID, which Customer.io takes as the id of an event."""
+    return VALID_ULID.fullmatch(text) is not None
+
+
+def derive(parts: Sequence[object], moment: int | None) -> str:
+    """Return the ULID of an event.
+
+    Args:
+        parts: What the event is made of, as canonical values.
+        moment: When it happened, in nanoseconds since 1970; None if it does not say.
+
+    Returns:
+        26 characters: the milliseconds of the time (0 without one, or before 1970), then 80 bits of
+        SHA-256.
+    """
+    milliseconds = max(moment or 0, 0) * 1000 // NANOSECONDS
+    digest = hashlib.sha256(encode_canonically(parts)).digest()
+    return str(ULID(milliseconds.to_bytes(6, "big") + digest[:HASH_BYTES]))
+
+
+def canonical(value: object) -> object:
+    """Return `value` with every number written in one way only and without metadata."""
+    if isinstance(value, Decimal):
+        return _canonical_number(value)
+    if isinstance(value, dict):
+        return {
+            name: canonical(member)
+            for name, member in value.items()
+            if not name.startswith(METADATA_PREFIX)
+        }
+    if isinstance(value, list):
+        return [canonical(item) for item in value]
+    return value
+
+
+def canonical_record(record: Mapping[str, object], times: Mapping[str, Times]) -> dict[str, object]:
+    """Return a whole record in canonical form: readable times as nanoseconds, nulls left out.
+
+    Args:
+        record: The record as it came.
+        times: The columns that hold points in time.
+    """
+    # The type is looked up first because nearly every value is plain, and this runs once a record
+    # and column.
+    members = {
+        name: value if type(value) in PLAIN else canonical(value)
+        for name, value in record.items()
+        if value is not None and name[:5] != METADATA_PREFIX
+    }
+    for name, places in times.items():
+        if name in members:
+            members[name] = places.convert(members[name], _readable)
+    return members
+
+
+def _readable(value: object) -> object:
+    try:
+        return nanoseconds(value)
+    except ValueError:
+        return value
+
+
+def _canonical_number(number: Decimal) -> int | Decimal:
+    if not number:
+        return 0
+    if number.adjusted() <= LARGEST_EXPONENT and number == number.to_integral_value(context=EXACT):
+        return int(number)
+    return number.normalize(EXACT)
+
+
+class Repetitions:
+    """Counts how often an id comes again among the last ids.
+
+    Attributes:
+        count: How many ids came again.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        """Start with nothing remembered.
+
+        Args:
+            remembered: How many ids are remembered.
+        """
+        self.count = 0
+        self._remembered = remembered
+        self._known: set[str] = set()
+        self._order: deque[str] = deque()
+
+    def note(self, event_id: str) -> bool:
+        """Remember an id and tell whether it was remembered already."""
+        if event_id in self._known:
+            self.count += 1
+            return True
+        self._known.add(event_id)
+        self._order.append(event_id)
+        if len(self._order) > self._remembered:
+            self._known.discard(self._order.popleft())
+        return False

@@ -1,0 +1,249 @@
+"""From a RECORD to items: stream maps, the check against the schema, and the operation.
+
+Everything that can be decided when a SCHEMA comes is decided there, so that a record costs little.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import msgspec
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
+
+from target_customerio import limits
+from target_customerio.checks import RecordCheck, SchemaError
+from target_customerio.errors import RunEnded
+from target_customerio.event_id import Repetitions
+from target_customerio.items import Item, Rejection, SourceRecord
+from target_customerio.operations import OPERATIONS, operation_of
+from target_customerio.steps import Refused, StreamContext, encode
+from target_customerio.streams import StreamEntry
+from target_customerio.times import find_times
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_sdk.mapper import PluginMapper, StreamMap
+
+    from target_customerio.operations import Operation
+    from target_customerio.streams import StreamEntries
+    from target_customerio.summary import StreamCounts, Summary
+
+
+TOO_DEEP = Rejection("invalid", None, "the record is nested too deep")
+
+
+class ReceivedRecord(SourceRecord, gc=False):
+    """A record with the SCHEMA under which it came.
+
+    Attributes:
+        schema: The SCHEMA message, byte for byte, without its line end.
+    """
+
+    schema: bytes
+
+
+class StreamPlan:
+    """How the records of one stream, after one stream map, become items.
+
+    Attributes:
+        counts: What happened to them so far.
+        says: What the user should know about the stream before its first record; empty if nothing.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        context: StreamContext,
+        *,
+        check: RecordCheck | None,
+        counts: StreamCounts,
+        repetitions: Repetitions,
+    ) -> None:
+        """Compile the operation for the stream.
+
+        Args:
+            operation: What the records mean.
+            context: What is known about the stream.
+            check: Holds a record against the schema; None if it shall not be.
+            counts: Is counted up.
+            repetitions: Remembers the ids that events got.
+        """
+        self.operation = operation.name
+        self.counts = counts
+        self._is_event = operation.is_event
+        self._keys = context.keys
+        self._check = check
+        self._build = operation.compile(context)
+        self._repetitions = repetitions
+        has_id = (context.entry.event_id or "event_id") in context.columns
+        self.says = (
+            f"Stream '{context.stream}' has no key and no event_id: "
+            "identical rows become one event."
+            if operation.gives_ids and not context.keys and not has_id
+            else ""
+        )
+
+    def item(self, record: dict[str, t.Any] | Rejection, source: SourceRecord) -> Item:
+        """Return what to send for a record.
+
+        Args:
+            record: The record after the stream map, not changed; or why that failed.
+            source: Where it came from.
+
+        Raises:
+            Refused: It cannot be sent.
+        """
+        self.counts.records += 1
+        if isinstance(record, Rejection):
+            raise Refused(record)
+        try:
+            return self._item(record, source)
+        except RecursionError:
+            raise Refused(TOO_DEEP) from None
+
+    def _item(self, record: dict[str, t.Any], source: SourceRecord) -> Item:
+        for key in self._keys:
+            if key not in record:
+                raise Refused(Rejection("required", key, f"the record lacks its key {key}"))
+        if self._check is not None and (broken := self._check(record)):
+            raise Refused(broken)
+        draft = self._build(record)
+        encoded = encode(draft.item)
+        if too_large := limits.check_item(encoded):
+            raise Refused(too_large)
+        if draft.has_derived_id:
+            self.counts.derived_ids += 1
+            if self._repetitions.note(draft.item["id"]):
+                self.counts.identical += 1
+        return Item(encoded, draft.identifier, self._is_event, source)
+
+
+Transform: t.TypeAlias = "Callable[[dict[str, t.Any]], dict[str, t.Any] | Rejection | None]"
+"""Returns the record as a stream map has it, None if it filters it out, or why it failed."""
+
+
+class Route(t.NamedTuple):
+    """What one RECORD of a stream becomes; a stream has several if stream maps copy it.
+
+    Attributes:
+        transform: The stream map; None if the record stays as it is.
+        plan: How the record becomes an item.
+    """
+
+    transform: Transform | None
+    plan: StreamPlan
+
+
+class SchemaMessage(msgspec.Struct):
+    """A SCHEMA message.
+
+    Attributes:
+        stream: The name of the stream.
+        schema: Its JSON Schema.
+        key_properties: The names of its key columns.
+    """
+
+    stream: str
+    schema: dict[str, t.Any]
+    key_properties: list[str] | None = None
+
+
+class Mapping:
+    """The streams of a run, as their latest SCHEMA has them."""
+
+    def __init__(  # noqa: PLR0913 - settings, each with a meaning of its own
+        self,
+        mapper: PluginMapper,
+        entries: StreamEntries,
+        summary: Summary,
+        *,
+        skip_unmapped: bool,
+        send_nulls: bool,
+        check_records: bool,
+    ) -> None:
+        """Start without a stream.
+
+        Args:
+            mapper: The stream maps of the SDK.
+            entries: The setting `streams`.
+            summary: Counts records by stream and operation.
+            skip_unmapped: Whether a stream without an operation is skipped; else it is an error.
+            send_nulls: Whether an attribute without value is sent, which removes it.
+            check_records: Whether records are held against their schema.
+        """
+        self._mapper = mapper
+        self._entries = entries
+        self._summary = summary
+        self._skip_unmapped = skip_unmapped
+        self._send_nulls = send_nulls
+        self._check_records = check_records
+        self._repetitions = Repetitions()
+
+    def plan(self, message: SchemaMessage) -> list[Route]:
+        """Return what the records after a SCHEMA become; nothing if the stream is left out.
+
+        Args:
+            message: The SCHEMA message.
+
+        Raises:
+            RunEnded: The stream means no operation, or schema and settings contradict each other.
+        """
+        stream = message.stream
+        self._mapper.register_raw_stream_schema(stream, message.schema, message.key_properties)
+        return [
+            route
+            for stream_map in self._mapper.stream_maps[stream]
+            if not isinstance(stream_map, RemoveRecordTransform)
+            and (route := self._route(stream, stream_map))
+        ]
+
+    def _route(self, stream: str, stream_map: StreamMap) -> Route | None:
+        name = stream_map.stream_alias
+        entry = self._entries.find(name)
+        operation = operation_of(name, entry)
+        if operation is None:
+            if self._skip_unmapped:
+                return None
+            msg = (
+                f"Stream '{name}' means no operation of Customer.io: name it in `streams` with an "
+                f"operation ({', '.join(OPERATIONS)}), or set `unmapped_streams` to `skip`."
+            )
+            raise RunEnded(msg)
+        schema = stream_map.transformed_schema
+        context = StreamContext(
+            stream=name,
+            keys=tuple(stream_map.transformed_key_properties or ()),
+            times=find_times(schema),
+            columns=tuple(schema.get("properties") or ()),
+            entry=entry or StreamEntry(stream=name),
+            send_nulls=self._send_nulls,
+        )
+        is_same = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
+        plan = StreamPlan(
+            operation,
+            context,
+            check=self._check(name, schema) if self._check_records else None,
+            counts=self._summary.of(stream, operation.name),
+            repetitions=self._repetitions,
+        )
+        return Route(None if is_same else _guarded(stream_map.transform), plan)
+
+    @staticmethod
+    def _check(name: str, schema: dict[str, t.Any]) -> RecordCheck:
+        try:
+            return RecordCheck(schema)
+        except SchemaError as fault:
+            msg = f"The SCHEMA of stream '{name}' is not valid JSON Schema at: {fault}."
+            raise RunEnded(msg) from None
+
+
+def _guarded(transform: Callable[[dict[str, t.Any]], dict[str, t.Any] | None]) -> Transform:
+    def apply(record: dict[str, t.Any]) -> dict[str, t.Any] | Rejection | None:
+        try:
+            return transform(record)
+        except Exception as fault:  # noqa: BLE001 - an expression of the user may raise anything
+            message = f"a stream map failed on the record ({type(fault).__name__})"
+            return Rejection("stream_map", None, message)
+
+    return apply

@@ -1,0 +1,145 @@
+"""Reads Singer messages from bytes: one decoding a line, decimals exact, and no line in any log."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from collections import Counter
+from decimal import Decimal
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+
+from target_customerio.errors import InvalidLine, RunEnded
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from target_customerio.signals import Signals
+
+CHUNK_BYTES = 1_000_000
+"""How much is asked of the input at once; a pipe gives what it has."""
+
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+class MessageReader(GenericSingerReader[bytes]):
+    """Hands the messages of the input to the target, one after the other.
+
+    Attributes:
+        line: The current line, without its line end.
+        line_number: Its number, from 1.
+        ended_by: What ended the reading before the input did; None if nothing.
+    """
+
+    def __init__(self, signals: Signals) -> None:
+        """Read nothing yet.
+
+        Args:
+            signals: Tells when to stop, and interrupts a read that waits.
+        """
+        super().__init__()
+        self.line = b""
+        self.line_number = 0
+        self.ended_by: RunEnded | None = None
+        self._signals = signals
+
+    @property
+    @override
+    def default_input(self) -> t.IO[bytes]:
+        return sys.stdin.buffer
+
+    @override
+    def process_lines(
+        self,
+        file_input: t.IO[t.Any] | None,
+        callbacks: t.Mapping[str, Callable[[dict[str, t.Any]], None]],
+    ) -> t.Counter[str]:
+        """Call back for every message until the input ends or something ends the run.
+
+        Args:
+            file_input: Where to read; standard input if None.
+            callbacks: What to call by type of message.
+
+        Returns:
+            The number of messages by type.
+        """
+        counts = dict.fromkeys(map(str.__str__, callbacks), 0)
+        handlers = {str.__str__(kind): callback for kind, callback in callbacks.items()}
+        try:
+            for line in self._lines(file_input or self.default_input):
+                self.line = line
+                self.line_number += 1
+                if not line.strip():
+                    continue
+                message = self.deserialize_json(line)
+                kind = message["type"]
+                if kind not in handlers:
+                    self.fail("has a message type that Singer does not know")
+                handlers[kind](message)
+                counts[kind] += 1
+        except RunEnded as end:
+            self.ended_by = end
+        return Counter(counts)
+
+    @override
+    def deserialize_json(self, line: bytes) -> dict[str, t.Any]:
+        """Return the message of a line.
+
+        Raises:
+            InvalidLine: The line is no Singer message.
+        """
+        try:
+            message = decode(line)
+        except UnicodeDecodeError:
+            self.fail("is not UTF-8")
+        except RecursionError:
+            self.fail("is nested too deep")
+        except ValueError:  # msgspec's own errors are among them
+            self.fail("is not JSON: it may be cut off, or hold NaN or half a character")
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            self.fail("is no Singer message")
+        return message
+
+    def fail(self, what: str) -> t.NoReturn:
+        """End the run because of the current line.
+
+        Args:
+            what: What is wrong with it, without any value.
+
+        Raises:
+            InvalidLine: Always.
+        """
+        msg = f"Line {self.line_number:,} of the input {what}. Nothing after it was read."
+        raise InvalidLine(msg)
+
+    def _lines(self, source: t.IO[t.Any]) -> Iterator[bytes]:
+        """Yield the lines of the input without their ends, as soon as each is whole."""
+        pieces: list[bytes] = []  # of a line that is not whole yet
+        for chunk in self._chunks(source):
+            first, *rest = chunk.split(b"\n")
+            pieces.append(first)
+            if rest:
+                yield b"".join(pieces)
+                *whole, last = rest
+                for line in whole:
+                    self._signals.check()
+                    yield line
+                pieces = [last]
+        if any(pieces):
+            yield b"".join(pieces)
+
+    def _chunks(self, source: t.IO[t.Any]) -> Iterable[bytes]:
+        source = getattr(source, "buffer", source)
+        read = getattr(source, "read1", source.read)
+        while True:
+            with self._signals.raised():
+                chunk = read(CHUNK_BYTES)
+            if not chunk:
+                return
+            yield chunk.encode() if isinstance(chunk, str) else chunk

@@ -1,0 +1,127 @@
+"""What the setting `streams` says about a stream: its operation, and which column means what."""
+
+from __future__ import annotations
+
+import typing as t
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from target_customerio.errors import RunEnded
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+IdentifierKind = t.Literal["id", "email", "phone", "cio_id", "anonymous_id"]
+
+
+class Attributes(msgspec.Struct, forbid_unknown_fields=True):
+    """Which columns become attributes, and under which name.
+
+    Attributes:
+        include: Names or globs of the only columns to send; None for all.
+        exclude: Names or globs of columns not to send.
+        rename: The attribute's name by column.
+    """
+
+    include: list[str] | None = None
+    exclude: list[str] = []
+    rename: dict[str, str] = {}
+
+    def name_of(self, column: str, default: str) -> str | None:
+        """Return the attribute that a column becomes, or None if it is not sent."""
+        if self.include is not None and not _matches_any(column, self.include):
+            return None
+        if _matches_any(column, self.exclude):
+            return None
+        return self.rename.get(column, default)
+
+
+class StreamEntry(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry of the setting `streams`.
+
+    Attributes:
+        stream: A stream's name, or a glob.
+        operation: What its records mean; None if the stream's name says it.
+        identifiers: The column of each kind of identifier, in order of preference, in place of the
+            columns that the operation would look into.
+        event_name: The name of every event of the stream.
+        event_name_column: The column that holds the name.
+        event_names: Customer.io's name by the name in the record.
+        event_id: The column that holds what makes an event the same event.
+        timestamp: The column that holds when the event happened.
+        attributes: Which columns become attributes.
+    """
+
+    stream: str
+    operation: str | None = None
+    identifiers: dict[IdentifierKind, str] | None = None
+    event_name: str | None = None
+    event_name_column: str | None = None
+    event_names: dict[str, str] | None = None
+    event_id: str | None = None
+    timestamp: str | None = None
+    attributes: Attributes | None = None
+
+    def used_keys(self) -> set[str]:
+        """Return the keys that are set, apart from the two that every entry has."""
+        return {
+            name
+            for name in self.__struct_fields__
+            if name not in {"stream", "operation"} and getattr(self, name) is not None
+        }
+
+
+class StreamEntries:
+    """The entries in their order; the first that fits a stream is the one."""
+
+    def __init__(self, entries: Iterable[StreamEntry]) -> None:
+        """Keep the entries.
+
+        Args:
+            entries: The entries as read by `read_entries`.
+        """
+        self._entries = list(entries)
+
+    def find(self, stream: str) -> StreamEntry | None:
+        """Return the first entry whose name or glob fits `stream`."""
+        return next((entry for entry in self._entries if fnmatchcase(stream, entry.stream)), None)
+
+
+def read_entries(setting: Sequence[object]) -> list[StreamEntry]:
+    """Return the entries of the setting `streams`.
+
+    Args:
+        setting: The array as configured.
+
+    Raises:
+        RunEnded: An entry has a key that does not exist, lacks one or contradicts itself.
+    """
+    try:
+        # Nulls are keys left out: a form or an environment variable can say it no other way.
+        entries = msgspec.convert(_without_nulls(setting), list[StreamEntry])
+    except msgspec.ValidationError as fault:
+        msg = f"The setting `streams` is not right: {fault}."
+        raise RunEnded(msg) from None
+    for entry in entries:
+        if entry.event_name is not None and (entry.event_name_column or entry.event_names):
+            msg = (
+                f"The entry of `streams` for '{entry.stream}' contradicts itself: `event_name` is "
+                "the name of every event; drop it, or `event_name_column` and `event_names`."
+            )
+            raise RunEnded(msg)
+    return entries
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            name: _without_nulls(member) for name, member in value.items() if member is not None
+        }
+    if isinstance(value, (list, tuple)):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _matches_any(column: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(column, pattern) for pattern in patterns)

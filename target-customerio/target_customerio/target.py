@@ -1,0 +1,303 @@
+"""The target: takes Singer messages apart, hands records on, lets STATE out, and ends the run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import typing as t
+from functools import cached_property
+from pathlib import Path
+
+import click
+import msgspec
+from singer_sdk import Target
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator
+
+from target_customerio.api import DeliveryStopped, TrackClient
+from target_customerio.checkpoints import Checkpoints
+from target_customerio.delivery import Delivery
+from target_customerio.errors import RunEnded
+from target_customerio.ledger import Ledger
+from target_customerio.mapping import Mapping, ReceivedRecord, Route, SchemaMessage
+from target_customerio.reader import MessageReader
+from target_customerio.rejects import Rejects, new_run_id, utc_now
+from target_customerio.settings import SETTINGS, describe_fault, read_settings
+from target_customerio.signals import Signals
+from target_customerio.steps import Refused
+from target_customerio.streams import StreamEntries
+from target_customerio.summary import Summary
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from types import FrameType
+
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+MEANINGLESS = ("add_record_metadata", "load_method", "batch_size_rows")
+"""Settings that the SDK adds for databases."""
+
+
+class StateMessage(msgspec.Struct):
+    """A STATE message.
+
+    Attributes:
+        value: What the tap wants back, byte for byte: its numbers are not ours to write anew.
+    """
+
+    value: msgspec.Raw
+
+
+class TargetCustomerIO(Target):
+    """Writes people and events to Customer.io through the Track API."""
+
+    name = "target-customerio"
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
+    capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
+    message_reader: MessageReader
+
+    @override
+    def __init__(self, **options: t.Any) -> None:
+        self._signals = Signals()
+        super().__init__(**options, message_reader=MessageReader(self._signals))
+        settings = read_settings(self.config)
+        self._settings = settings
+        self._started = time.monotonic()
+        self._summary = Summary()
+        self._rejects = Rejects(settings.rejected_records_path, new_run_id(utc_now()))
+        self._checkpoints = Checkpoints(self._write_state)
+        self._ledger = Ledger(
+            self._summary,
+            self._rejects,
+            self._checkpoints,
+            max_rejected_percent=settings.max_rejected_percent,
+        )
+        self._mapping = Mapping(
+            self.mapper,
+            StreamEntries(settings.entries),
+            self._summary,
+            skip_unmapped=settings.skip_unmapped,
+            send_nulls=settings.send_nulls,
+            check_records=settings.check_records,
+        )
+        self._client = TrackClient(
+            site_id=settings.site_id,
+            api_key=settings.track_api_key,
+            region=settings.region,
+            url=settings.track_api_url,
+            user_agent=f"{self.name}/{self.plugin_version}",
+            requests_per_second=settings.requests_per_second,
+            max_concurrency=settings.max_concurrency,
+            max_retries=settings.max_retries,
+        )
+        self._routes: dict[str, list[Route]] = {}
+        self._schemas: dict[str, bytes] = {}
+
+    @cached_property
+    def _delivery(self) -> Delivery:
+        return Delivery(
+            self._client,
+            self._ledger,
+            lanes=self._settings.max_concurrency,
+            is_awaited=self._checkpoints.waiting,
+        )
+
+    # Messages
+
+    @override
+    def _process_schema_message(self, message_dict: dict[str, t.Any]) -> None:
+        reader = self.message_reader
+        try:
+            message = msgspec.convert(message_dict, SchemaMessage)
+        except msgspec.ValidationError:
+            reader.fail("is a SCHEMA that lacks its stream, its schema or the names of its keys")
+        if self._schemas.get(message.stream) == reader.line:
+            return
+        message.schema.setdefault("properties", {})
+        routes = self._mapping.plan(message)
+        self._schemas[message.stream] = reader.line
+        self._routes[message.stream] = routes
+        for route in routes:
+            if route.plan.says:
+                self.logger.info(route.plan.says)
+
+    @override
+    def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
+        stream = message_dict.get("stream")
+        record = message_dict.get("record")
+        if not isinstance(stream, str) or type(record) is not dict:
+            self.message_reader.fail("is a RECORD that lacks its stream or its record")
+        if stream not in self._routes:
+            self.message_reader.fail("is a RECORD before the SCHEMA of its stream")
+        routes = self._routes[stream]
+        for transform, plan in routes:
+            mapped = record if transform is None else transform(record)
+            if mapped is None:
+                continue
+            source = ReceivedRecord(
+                stream,
+                plan.operation,
+                self.message_reader.line,
+                self._ledger.admit(),
+                self._schemas[stream],
+            )
+            try:
+                item = plan.item(mapped, source)
+            except Refused as refused:
+                self._ledger.rejected(source, refused.rejection)
+                continue
+            try:
+                self._delivery.submit(item)
+            except DeliveryStopped as stopped:
+                raise RunEnded(str(stopped)) from None
+        if not routes:
+            self._summary.skipped[stream] += 1
+
+    @override
+    def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
+        if not isinstance(message_dict.get("value"), dict):
+            self.message_reader.fail("is a STATE that lacks its value")
+        if message_dict["value"]:
+            line = self.message_reader.line
+            self._checkpoints.close(bytes(msgspec.json.decode(line, type=StateMessage).value))
+
+    @override
+    def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
+        self.logger.debug("A version of a stream means nothing to Customer.io: ignored.")
+
+    @override
+    def _process_batch_message(self, message_dict: dict[str, t.Any]) -> None:
+        self.message_reader.fail("is a BATCH, which is not read: switch batches off in the tap")
+
+    def _write_state(self, value: bytes) -> None:
+        """Let a STATE out, after the rejects that it counts as done are on the disk."""
+        self._rejects.flush()
+        try:
+            sys.stdout.write(f"{value.decode()}\n")
+            sys.stdout.flush()
+        except OSError as fault:
+            # Or Python would try again when it exits, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            msg = f"STATE cannot be written to standard output ({fault.strerror})."
+            raise RunEnded(msg) from None
+
+    # The end
+
+    @override
+    def process_endofpipe(self) -> None:
+        """Deliver what was read, say what happened, and raise what ended the run, if anything did.
+
+        Raises:
+            RunEnded: The input was not read to its end, or records were rejected.
+        """
+        end = self.message_reader.ended_by
+        try:
+            if "_delivery" in vars(self):
+                self._delivery.close()
+            self._rejects.flush()
+        except (RunEnded, DeliveryStopped) as failure:
+            end = RunEnded(str(failure))
+        seconds = time.monotonic() - self._started
+        for line in self._summary.lines(self._client.traffic, seconds):
+            self.logger.info(line)
+        if self._rejects.count:
+            self.logger.info(
+                "The rejected records lie in %s: mend the cause, then read them with --input.",
+                self._rejects.location,
+            )
+        if end is not None:
+            raise end
+        self._signals.check()
+        if self._rejects.count and self._settings.fail_on_rejects:
+            msg = (
+                f"{self._rejects.count:,} records were rejected; everything else was delivered. "
+                "Set `fail_on_rejects` to false if that shall not fail a run."
+            )
+            raise RunEnded(msg)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        self._signals.receive(signum)
+
+    # Settings and command line
+
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: dict[str, t.Any]) -> None:
+        super().append_builtin_config(config_jsonschema)
+        for name in MEANINGLESS:
+            config_jsonschema["properties"].pop(name, None)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Do as the SDK does, but never show a value: it may be a secret in the wrong place."""
+        self.append_builtin_config(self.config_jsonschema)
+        validator = JSONSchemaValidator(self.config_jsonschema)
+        faults = [describe_fault(fault) for fault in validator.iter_errors(self._config)]
+        if faults and raise_errors:
+            msg = " ".join(faults)
+            raise ConfigValidationError(msg, errors=faults, schema=self.config_jsonschema)
+        return faults
+
+    @classmethod
+    @override
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        try:
+            return super().cb_config(ctx, param, value)
+        except OSError as fault:
+            problem = f"cannot be read ({fault.strerror})"
+        except (ValueError, TypeError):
+            problem = "is not a JSON object"
+        msg = f"A file of --config {problem}."
+        raise click.UsageError(msg)
+
+    @classmethod
+    @override
+    def invoke(  # type: ignore[override]  # as the SDK's own target differs from its base
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: t.IO[str] | None = None,
+    ) -> None:
+        """Run the target and exit: 0 if all went well, 1 if not, 143 or 130 after a signal."""
+        try:
+            super().invoke(
+                about=about, about_format=about_format, config=config, file_input=file_input
+            )
+        except RunEnded as end:
+            cls.logger.error("%s", end)  # noqa: TRY400 - a sentence for the user, no traceback
+            sys.exit(end.exit_code)
+        except SingerSDKError as fault:
+            cls.logger.error("%s", fault)  # noqa: TRY400
+            sys.exit(1)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, a traceback may show a record
+            cls.logger.error("%s", describe_defect(fault))  # noqa: TRY400
+            sys.exit(1)
+
+
+def describe_defect(fault: Exception) -> str:
+    """Say where an error that nobody foresaw came up, without its text, which may hold a value."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    return f"An unforeseen {type(fault).__name__}{where} ended the run: please report it."

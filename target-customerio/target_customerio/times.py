@@ -1,0 +1,243 @@
+"""Reads points in time, and finds them in a record by its schema.
+
+Customer.io wants unix seconds. Taps send ISO 8601 text, unix seconds or milliseconds, as numbers or
+as text. Text is read by one pattern on every Python, since event ids are made of times and must not
+depend on it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import typing as t
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NANOSECONDS = 10**9
+"""Nanoseconds in a second: the finest unit that databases have."""
+
+MILLISECONDS_ABOVE = 10**11
+"""Larger numbers are milliseconds: as seconds they would lie after the year 5138."""
+
+EARLIEST = -62_135_596_800 * NANOSECONDS
+LATEST = 253_402_300_800 * NANOSECONDS - 1
+"""The years 1 to 9999, which ISO 8601 text can name."""
+
+LONGEST_TEXT = 64
+"""Characters beyond which text is no point in time."""
+
+EPOCH = date(1970, 1, 1).toordinal()
+
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
+ISO_8601 = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
+    r" ?(?:[Zz]|UTC|([+-])(\d\d)(?::?(\d\d))?)?)?",
+    re.ASCII,
+)
+
+
+def nanoseconds(value: object) -> int:
+    """Return a point in time as nanoseconds since 1970 in UTC.
+
+    Args:
+        value: Unix seconds, or milliseconds if beyond 10¹¹, as a number or as text; or ISO 8601
+            text, in UTC unless it says otherwise.
+
+    Raises:
+        ValueError: The value is none of these. The text of the error does not hold it.
+    """
+    if isinstance(value, str) and len(value) <= LONGEST_TEXT:
+        return _read_text(value.strip())
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return _read_number(value)
+    raise ValueError
+
+
+def unix_seconds(value: object) -> int:
+    """Return a point in time as unix seconds, the fraction dropped.
+
+    Args:
+        value: What `nanoseconds` reads.
+
+    Raises:
+        ValueError: The value is no point in time.
+    """
+    return nanoseconds(value) // NANOSECONDS
+
+
+@lru_cache(maxsize=4096)
+def _read_text(text: str) -> int:
+    if NUMBER.fullmatch(text):
+        return _read_number(Decimal(text))
+    match = ISO_8601.fullmatch(text)
+    if match is None:
+        raise ValueError
+    day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()
+    seconds = (date.fromisoformat(day).toordinal() - EPOCH) * 86_400
+    if hour:
+        seconds += _clock(hour, minute, second or "0")
+    if sign:
+        offset = _clock(offset_hours, offset_minutes or "0", "0")
+        seconds += offset if sign == "-" else -offset
+    return _in_range(seconds * NANOSECONDS + int((fraction or "0")[:9].ljust(9, "0")))
+
+
+def _clock(hour: str, minute: str, second: str) -> int:
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if hours > 23 or minutes > 59 or seconds > 59:  # noqa: PLR2004 - the clock's own figures
+        raise ValueError
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _read_number(number: int | Decimal) -> int:
+    if not EARLIEST <= number <= LATEST:  # compared first: 1E+999999 must not be written out
+        raise ValueError
+    is_seconds = -MILLISECONDS_ABOVE <= number <= MILLISECONDS_ABOVE
+    unit = NANOSECONDS if is_seconds else NANOSECONDS // 1000
+    return _in_range(math.floor(number * unit))
+
+
+def _in_range(moment: int) -> int:
+    if EARLIEST <= moment <= LATEST:
+        return moment
+    raise ValueError
+
+
+class Times:
+    """Where a value of some schema holds points in time.
+
+    Attributes:
+        here: The value itself may be one.
+        or_text: It may be other text as well, so that what cannot be read stays as it is.
+        properties: The same for the properties of an object.
+        others: The same for the properties that the schema does not name.
+        items: The same for the items of an array.
+    """
+
+    __slots__ = ("here", "items", "or_text", "others", "properties")
+
+    def __init__(self) -> None:
+        self.here = False
+        self.or_text = False
+        self.properties: dict[str, Times] = {}
+        self.others: Times | None = None
+        self.items: Times | None = None
+
+    @classmethod
+    def of_a_time(cls) -> Times:
+        """Return the places of a column that is a point in time, whatever its schema says."""
+        times = cls()
+        times.here = True
+        return times
+
+    def anywhere(self) -> bool:
+        """Tell whether there may be a point in time at any depth."""
+        seen: set[int] = set()
+        unseen = [self]
+        while unseen:
+            times = unseen.pop()
+            if times.here:
+                return True
+            if id(times) not in seen:
+                seen.add(id(times))
+                unseen += times.properties.values()
+                unseen += filter(None, (times.others, times.items))
+        return False
+
+    def convert(self, value: object, read: Callable[[object], object]) -> object:
+        """Return `value` with every point in time replaced; `value` itself stays untouched.
+
+        Args:
+            value: A value of the schema.
+            read: Makes of a point in time what shall stand in its place.
+
+        Raises:
+            ValueError: `read` could not read one.
+        """
+        if isinstance(value, dict):
+            return {
+                name: places.convert(member, read)
+                if (places := self.properties.get(name, self.others))
+                else member
+                for name, member in value.items()
+            }
+        if isinstance(value, list):
+            return [self.items.convert(item, read) for item in value] if self.items else value
+        if not self.here or value is None or isinstance(value, bool):
+            return value
+        try:
+            return read(value)
+        except ValueError:
+            if self.or_text:
+                return value
+            raise
+
+
+def find_times(schema: Mapping[str, object]) -> dict[str, Times]:
+    """Return the columns that hold points in time (`format: date-time`) at any depth."""
+    columns = _Finder(schema).find(schema).properties
+    return {name: times for name, times in columns.items() if times.anywhere()}
+
+
+class _Finder:
+    """Walks one schema; a part met again, as in a recursive schema, is the same `Times`."""
+
+    def __init__(self, root: Mapping[str, object]) -> None:
+        self._root = root
+        self._known: dict[int, Times] = {}
+
+    def find(self, schema: object) -> Times:
+        if id(schema) in self._known:
+            return self._known[id(schema)]
+        times = self._known[id(schema)] = Times()
+        self._add(times, schema)
+        return times
+
+    def _add(self, times: Times, schema: object) -> None:
+        if not isinstance(schema, dict):
+            return
+        if schema.get("format") == "date-time":
+            times.here = True
+        elif "string" in _listed(schema.get("type")):
+            times.or_text = True
+        for name, member in _named(schema.get("properties")):
+            times.properties[name] = self.find(member)
+        if isinstance(schema.get("additionalProperties"), dict):
+            times.others = self.find(schema["additionalProperties"])
+        if isinstance(schema.get("items"), dict):
+            times.items = self.find(schema["items"])
+        for keyword in ("anyOf", "oneOf", "allOf"):
+            for alternative in _listed(schema.get(keyword)):
+                self._merge(times, self.find(alternative))
+        if isinstance(schema.get("$ref"), str):
+            self._merge(times, self.find(self._resolve(schema["$ref"])))
+
+    def _merge(self, times: Times, other: Times) -> None:
+        times.here = times.here or other.here
+        times.or_text = times.or_text or other.or_text
+        times.properties = {**other.properties, **times.properties}
+        times.others = times.others or other.others
+        times.items = times.items or other.items
+
+    def _resolve(self, reference: str) -> object:
+        """Return the part that `#/definitions/name` points to; None if it lies elsewhere."""
+        if not reference.startswith("#"):
+            return None
+        part: object = self._root
+        for step in reference[1:].split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            part = part.get(name) if isinstance(part, dict) else None
+        return part
+
+
+def _listed(value: object) -> list[t.Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _named(value: object) -> list[tuple[str, object]]:
+    return list(value.items()) if isinstance(value, dict) else []
