@@ -1,0 +1,319 @@
+"""Customer.io's App API: the only room that sends anything.
+
+One client serves all streams and threads: one session, one key, one limiter. It finds the region,
+retries what may pass, and turns every other answer into an error that says what to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import threading
+import typing as t
+import urllib.parse
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+
+import backoff
+import msgspec
+import requests
+import requests.adapters
+
+from tap_customerio.errors import (
+    RETRIED_STATUSES,
+    AnswerError,
+    RunError,
+    StreamError,
+    TapError,
+    UnauthorizedError,
+    UnreachableError,
+    UnreadableAnswerError,
+    VanishedError,
+)
+from tap_customerio.limiter import Clock, Limiter
+from tap_customerio.retries import Failure, Jitter, Patience, parse_retry_after
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from tap_customerio.settings import Settings
+
+logger = logging.getLogger("tap-customerio")
+
+HOSTS: t.Final[t.Mapping[str, str]] = {
+    "us": "https://api.customer.io",
+    "eu": "https://api-eu.customer.io",
+}
+"""The App API's host in each region, the first one asked first."""
+
+CONNECT_TIMEOUT: t.Final = 10
+"""Seconds to wait for a connection; an answer may take as long as the settings say."""
+
+_REFERENCE = re.compile(rb"\(reference ([A-Za-z0-9_-]{1,64})\)")
+_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
+_TOKEN = msgspec.json.Decoder(str | int | None)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One GET.
+
+    Attributes:
+        path: The path template, for example `/v1/segments/{segment_id}/membership`.
+        ids: What the template's placeholders stand for.
+        params: The query.
+    """
+
+    path: str
+    ids: t.Mapping[str, object] = field(default_factory=dict)
+    params: t.Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        """Method and path template: how a request is named in texts."""
+        return f"GET {self.path}"
+
+    def url(self, base: str) -> str:
+        """Address of the request.
+
+        Args:
+            base: Scheme and host.
+        """
+        quoted = {name: urllib.parse.quote(str(value), safe="") for name, value in self.ids.items()}
+        return base + self.path.format(**quoted)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The body of a 200: a JSON object, its values not decoded yet.
+
+    Attributes:
+        request: What was asked.
+        envelope: The object.
+        size: Length of the body in bytes.
+    """
+
+    request: Request
+    envelope: dict[str, msgspec.Raw]
+    size: int
+
+    def rows(self, key: str) -> list[msgspec.Raw]:
+        """The list under a key; null and absent lists are empty ones.
+
+        Raises:
+            UnreadableAnswerError: If something else is there.
+        """
+        try:
+            found = _ROWS.decode(self.envelope.get(key, b"null"))
+        except msgspec.DecodeError as error:
+            raise UnreadableAnswerError(self.request.call, f"no list under `{key}`") from error
+        return found or []
+
+    def token(self) -> str | None:
+        """The token of the next page; None for all the ways to say that there is none.
+
+        Raises:
+            UnreadableAnswerError: If `next` is neither text nor a number.
+        """
+        try:
+            found = _TOKEN.decode(self.envelope.get("next", b"null"))
+        except msgspec.DecodeError as error:
+            raise UnreadableAnswerError(self.request.call, "an unknown kind of `next`") from error
+        return str(found) if found else None
+
+
+class _BearerAuth(requests.auth.AuthBase):
+    """Being an auth object, it also keeps a .netrc from putting its own header in place."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    @override
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class AppApi:
+    """The App API of one workspace.
+
+    Args:
+        settings: Key, region, limits.
+        clock: Where time comes from.
+        jitter: Draws a wait before a retry from its full length.
+        hosts: Base address of each region.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        jitter: Jitter = backoff.full_jitter,
+        hosts: t.Mapping[str, str] = HOSTS,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._jitter = jitter
+        self._hosts = hosts
+        self._limiter = Limiter(settings.requests_per_second, self._clock)
+        self._session = _session(settings)
+        self._auth = _BearerAuth(settings.app_api_key)
+        self._timeout = (
+            min(CONNECT_TIMEOUT, settings.request_timeout_seconds),
+            settings.request_timeout_seconds,
+        )
+        self._region = threading.Lock()
+        self._base: str | None = None
+        self._lost: RunError | None = None
+        # Its debug lines show whole addresses, with what a path or a query holds.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
+
+    def get(self, request: Request) -> Answer:
+        """Send one request, for callers that do not choose late.
+
+        Raises:
+            TapError: As `call`.
+        """
+        return self.call(lambda: request, threading.Event())
+
+    def call(self, choose: t.Callable[[], Request], stop: threading.Event) -> Answer:
+        """Wait for a turn, then send a request until it is answered or there is no hope.
+
+        Args:
+            choose: Says what to ask once there is a turn, so that what matters most then goes
+                first. Retries repeat the same request.
+            stop: Ends the waiting when set.
+
+        Returns:
+            The answer.
+
+        Raises:
+            RunError: If nothing can be read with this key, or `stop` was set.
+            StreamError: If this cannot be read.
+        """
+        return self._send(self.base(stop), choose, stop)
+
+    def base(self, stop: threading.Event | None = None) -> str:
+        """Scheme and host of the workspace's App API; finds out the region if need be.
+
+        Raises:
+            RunError: If the region cannot be found out.
+        """
+        stop = stop or threading.Event()
+        with self._region:
+            if self._lost is not None:
+                raise self._lost
+            if self._base is None:
+                self._base = (
+                    self._settings.app_api_url
+                    or self._hosts.get(self._settings.region)
+                    or self._find_region(stop)
+                )
+            return self._base
+
+    def _find_region(self, stop: threading.Event) -> str:
+        for region, base in self._hosts.items():
+            try:
+                self._send(base, lambda: Request("/v1/workspaces"), stop)
+            except UnauthorizedError:
+                continue
+            except StreamError as error:
+                if not (
+                    isinstance(error, AnswerError) and error.status == requests.codes.forbidden
+                ):
+                    msg = f"The region could not be found out: {error}"
+                    self._lost = RunError(msg)
+                    raise self._lost from error
+            logger.info("Found the workspace in region '%s'.", region)
+            return base
+        self._lost = UnauthorizedError(self._settings.region)
+        raise self._lost
+
+    def _send(self, base: str, choose: t.Callable[[], Request], stop: threading.Event) -> Answer:
+        patience = Patience(self._settings.max_retries, self._jitter)
+        request: Request | None = None
+        while True:
+            self._limiter.acquire(stop)
+            if stop.is_set():
+                raise CancelledError
+            request = request or choose()
+            outcome = self._try(base, request)
+            if isinstance(outcome, Answer):
+                return outcome
+            wait = patience.wait(outcome)
+            logger.debug("%s again in %.1f s: %s", request.call, wait, outcome.error)
+            if outcome.status == requests.codes.too_many_requests:  # it concerns every thread
+                self._limiter.pause(wait)
+            else:
+                self._clock.sleep(wait, stop)
+
+    def _try(self, base: str, request: Request) -> Answer | Failure:
+        try:
+            response = self._session.get(
+                request.url(base),
+                params=request.params,
+                auth=self._auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            # Its text holds the whole address, its type says as much.
+            cause = type(error).__name__
+            return Failure(UnreachableError(request.call, cause), retried=True)
+        if response.status_code == requests.codes.ok:
+            return _read(request, response)
+        return Failure(
+            self._refusal(request, response),
+            retried=response.status_code in RETRIED_STATUSES,
+            status=response.status_code,
+            retry_after=parse_retry_after(response.headers.get("Retry-After")),
+        )
+
+    def _refusal(self, request: Request, response: requests.Response) -> TapError:
+        status = response.status_code
+        if status == requests.codes.unauthorized:
+            return UnauthorizedError(self._settings.app_api_url or self._settings.region)
+        found = _REFERENCE.search(response.content[:4096])
+        reference = found.group(1).decode() if found else ""
+        structured = status == requests.codes.not_found and _is_object(response.content)
+        return (VanishedError if structured else AnswerError)(request.call, status, reference)
+
+
+class CancelledError(RunError):
+    """Nobody waits for this call any more; nobody sees this error either."""
+
+
+def _read(request: Request, response: requests.Response) -> Answer | Failure:
+    try:
+        envelope = _ENVELOPE.decode(response.content)
+    except msgspec.DecodeError:
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        found = "a page of HTML" if kind == "text/html" else "a body that is no whole JSON object"
+        return Failure(UnreadableAnswerError(request.call, found), retried=True)
+    return Answer(request, envelope, len(response.content))
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        _ENVELOPE.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _session(settings: Settings) -> requests.Session:
+    session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=settings.max_concurrency)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.headers.update({"Accept": "application/json", "User-Agent": settings.user_agent})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+    return session

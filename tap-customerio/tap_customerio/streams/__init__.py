@@ -1,0 +1,42 @@
+"""The streams, by domain; in the order in which they are read."""
+
+from __future__ import annotations
+
+import typing as t
+
+from tap_customerio.streams.activities import Activities
+from tap_customerio.streams.broadcasts import BroadcastActions, Broadcasts
+from tap_customerio.streams.campaigns import CampaignActions, Campaigns
+from tap_customerio.streams.messages import Messages
+from tap_customerio.streams.newsletters import Newsletters
+from tap_customerio.streams.segments import SegmentMembership, Segments
+from tap_customerio.streams.transactional import TransactionalMessages
+from tap_customerio.streams.workspace import (
+    Collections,
+    SenderIdentities,
+    Snippets,
+    SubscriptionTopics,
+)
+
+if t.TYPE_CHECKING:
+    from tap_customerio.streams.base import CustomerIOStream
+
+STREAMS: t.Final[tuple[type[CustomerIOStream], ...]] = (
+    Campaigns,
+    CampaignActions,
+    Broadcasts,
+    BroadcastActions,
+    Newsletters,
+    TransactionalMessages,
+    Segments,
+    SegmentMembership,
+    Messages,
+    Activities,
+    Collections,
+    Snippets,
+    SenderIdentities,
+    SubscriptionTopics,
+)
+"""Parents come before what fans out from them, so that each is listed once."""
+
+__all__ = ["STREAMS"]
