@@ -7,19 +7,19 @@ service's errors. Lists without pages ignore `limit`, `start` and `sort`, as the
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from customerio_simulator import pagination
 from customerio_simulator.answers import decode
 from customerio_simulator.filters import BadFilterError, compile_filter
-from customerio_simulator.generate.messages import present
+from customerio_simulator.generate.people import shown_identifiers
 from customerio_simulator.people import as_text, identifiers
 from customerio_simulator.tables import Row
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from customerio_simulator.workspace import Workspace
 
@@ -139,10 +139,10 @@ def sender_identities(call: Call) -> Row:
 
 def campaign_actions(call: Call) -> Row:
     """List a campaign's actions, ten a page."""
-    automations, campaign = call.workspace.automations, parent(call, "campaigns")["id"]
-    count = len(call.workspace.tables["campaigns"].get(campaign)["actions"] or [])
-    rows = [automations.campaign_action(campaign, nth) for nth in range(count)]
-    return _actions(call, rows, f"c{campaign}")
+    automations, campaign = call.workspace.automations, parent(call, "campaigns")
+    count = len(campaign["actions"] or [])
+    rows = [automations.campaign_action(campaign["id"], nth) for nth in range(count)]
+    return _actions(call, rows, f"c{campaign['id']}")
 
 
 def broadcast_actions(call: Call) -> Row:
@@ -154,27 +154,27 @@ def broadcast_actions(call: Call) -> Row:
 
 
 def _actions(call: Call, rows: Sequence[Row], bound_to: str) -> Row:
-    page = pagination.paginate(rows, pagination.ACTIONS, call.query, parent=bound_to)
+    dialect = replace(pagination.ACTIONS, prefix=f"{pagination.ACTIONS.prefix}{bound_to}:")
+    page = pagination.paginate(rows, dialect, call.query)
     return {"actions": call.listed(page.rows), **page.fields()}
 
 
 def membership(call: Call) -> Row:
     """List a segment's members: partly while it builds, null arrays when there is nobody."""
     workspace, segment = call.workspace, parent(call, "segments")
-    page = pagination.paginate(
-        workspace.roster(segment),
+    dialect = replace(
         pagination.MEMBERSHIP,
-        call.query,
         hollow_pages=workspace.options.empty_pages,
         hollow_start=segment["state"] != "finished",
     )
+    page = pagination.paginate(workspace.roster(segment), dialect, call.query)
     found = workspace.identify_members(page.rows)
     return {"segment_id": segment["id"], **_named(call, found), **page.fields()}
 
 
 def _named(call: Call, found: Sequence[Row]) -> Row:
     """Return people twice, as the service does: their ids, "" without one, and all identifiers."""
-    shown = [present(each, id_only=call.workspace.options.id_only) for each in found]
+    shown = [shown_identifiers(each, id_only=call.workspace.options.id_only) for each in found]
     return {
         "ids": [each["id"] or "" for each in found] or None,
         "identifiers": shown or None,
@@ -199,10 +199,9 @@ def messages(call: Call) -> Row:
     wanted = [test for test in tests if test is not None]
     page = pagination.paginate(
         table.between(first, last),
-        pagination.MESSAGES,
+        replace(pagination.MESSAGES, hollow_pages=workspace.options.empty_pages),
         call.query,
         keep=(lambda row: all(test(row) for test in wanted)) if wanted else None,
-        hollow_pages=workspace.options.empty_pages,
     )
     tracked = call.flag("get_tracked_responses")
     rows = [delivery(row, now, tracked=tracked) for row in page.rows]
@@ -254,13 +253,14 @@ def message(call: Call) -> Row:
 def activities(call: Call) -> Row:
     """List activities, newest first; those of deleted people only when asked for."""
     deleted, query = call.flag("deleted"), call.query
+    removed = call.workspace.people.removed
     wanted = {name: query[name] for name in ("type", "name") if query.get(name)}
     person, id_type = query.get("customer_id"), query.get("id_type") or "id"
 
     def keep(row: Row) -> bool:
         if person is not None and str(row["customer_identifiers"].get(id_type)) != person:
             return False
-        return (deleted or not row["deleted"]) and all(
+        return (deleted or not _of_deleted(row, removed)) and all(
             row.get(name) == value for name, value in wanted.items()
         )
 
@@ -271,8 +271,22 @@ def activities(call: Call) -> Row:
         query,
         keep=None if everything else keep,
     )
-    rows = [{name: row[name] for name in row if name != "deleted"} for row in page.rows]
+    rows = [_activity(row, removed) for row in page.rows]
     return {"activities": call.listed(rows), **page.fields()}
+
+
+def _of_deleted(row: Row, removed: Container[str]) -> bool:
+    """Tell whether the person of an activity is gone."""
+    return row["deleted"] or row["customer_identifiers"]["cio_id"] in removed
+
+
+def _activity(row: Row, removed: Container[str]) -> Row:
+    """Return an activity as the API shows it: of a deleted person only the internal id is left."""
+    shown = {name: value for name, value in row.items() if name != "deleted"}
+    if _of_deleted(row, removed):
+        cio_id = row["customer_identifiers"]["cio_id"]
+        shown |= {"customer_id": None, "customer_identifiers": {"cio_id": cio_id}}
+    return shown
 
 
 def workspaces(call: Call) -> Row:
@@ -350,7 +364,7 @@ def _profile(call: Call, person: Row) -> Row:
     named = identifiers(person)
     return {
         "id": named["id"] or named["cio_id"],
-        "identifiers": present(named, id_only=call.workspace.options.id_only),
+        "identifiers": shown_identifiers(named, id_only=call.workspace.options.id_only),
         "attributes": {name: as_text(value) for name, value in person["attributes"].items()},
         "timestamps": person["timestamps"],
         "unsubscribed": person["unsubscribed"],

@@ -15,7 +15,7 @@ from customerio_simulator.workspace import Workspace
 if t.TYPE_CHECKING:
     from types import TracebackType
 
-    import typing_extensions
+    from typing_extensions import Self
 
 TIMEOUT = 60
 """Seconds after which a control call gives up."""
@@ -135,7 +135,7 @@ class Simulator:
         self._stop()
         self._stop = lambda: None
 
-    def __enter__(self) -> typing_extensions.Self:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

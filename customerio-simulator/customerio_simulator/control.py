@@ -8,8 +8,8 @@ import msgspec
 from starlette.routing import Route, Router
 
 from customerio_simulator.answers import JSONAnswer, decode, unrouted
+from customerio_simulator.edits import EditError, Editor
 from customerio_simulator.faults import FaultError
-from customerio_simulator.workspace import EditError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ PREFIX = "/simulator/"
 
 def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
     """Return the routes under /simulator."""
+    editor = Editor(workspace)
 
     def people(parameters: dict[str, t.Any]) -> object:
         written = parameters.get("written") in {True, "true"}
@@ -41,7 +42,7 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         return {}
 
     def add_fault(parameters: dict[str, t.Any]) -> object:
-        faults.add(**parameters)
+        faults.add(parameters)
         return {}
 
     def move_clock(parameters: dict[str, t.Any]) -> object:
@@ -64,7 +65,7 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         ("GET", "bodies", lambda _: [body.decode("utf-8", "replace") for body in journal.bodies]),
         ("GET", "clock", lambda _: {"now": workspace.clock.now()}),
         ("POST", "clock", move_clock),
-        ("POST", "edit", lambda parameters: workspace.edit(**parameters)),
+        ("POST", "edit", editor.edit),
         ("POST", "reset", reset),
     )
     routes = [

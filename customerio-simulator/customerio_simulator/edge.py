@@ -6,11 +6,12 @@ import asyncio
 import socket
 import struct
 import typing as t
+from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from customerio_simulator.answers import JSONAnswer, track_error
+from customerio_simulator.answers import TEXTS, JSONAnswer, app_error, track_error
 from customerio_simulator.control import PREFIX
 from customerio_simulator.faults import AFTER, HTML, Fault
 
@@ -20,6 +21,9 @@ if t.TYPE_CHECKING:
     from customerio_simulator.faults import Faults
     from customerio_simulator.journal import Journal
     from customerio_simulator.workspace import Workspace
+
+RESET = 0
+"""What stands for the status of a call whose connection was reset."""
 
 LARGEST_BODY = 16_000_000
 """Bytes of a request that are kept; more than any endpoint takes is answered with 413."""
@@ -58,20 +62,23 @@ class Edge:
         call = self._journal.arrive(scope["method"], scope["path"], query)
         fault = self._faults.strike(scope["method"], scope["path"]) or Fault()
         body, call["bytes"] = await _read(receive)
-        wait = fault.delay + self._workspace.options.latency_ms / 1000
-        if wait:
-            await asyncio.sleep(wait)
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
 
         answer: list[Message] = []
         if call["bytes"] > LARGEST_BODY:
-            await _run(track_error(413, "request body too large"), scope, body, answer)
+            too_large = track_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request body too large")
+            await _run(too_large, scope, body, answer)
         elif not fault.forestalls:
             await _run(self._app, scope, body, answer)
         if fault.replaces:
             answer.clear()
-            await _run(_replacement(fault), scope, body, answer)
+            await _run(_replacement(fault, scope["path"]), scope, body, answer)
+        # After the limit has seen the call: it is measured when calls arrive.
+        if latency := self._workspace.options.latency_ms:
+            await asyncio.sleep(latency / 1000)
         if fault.reset in {True, AFTER}:
-            call["status"] = 0
+            call["status"] = RESET
             await _reset(scope, receive)
             return
         call["status"] = answer[0]["status"]
@@ -103,7 +110,7 @@ async def _run(app: ASGIApp, scope: Scope, body: bytes, answer: list[Message]) -
     await app(scope, receive, send)
 
 
-def _replacement(fault: Fault) -> Response:
+def _replacement(fault: Fault, path: str) -> Response:
     """Return the answer that a fault puts in the place of the right one."""
     headers = dict(fault.headers)
     if fault.retry_after is not None:
@@ -113,8 +120,11 @@ def _replacement(fault: Fault) -> Response:
         return HTMLResponse(HTML, status, headers)
     if isinstance(fault.body, str):
         return PlainTextResponse(fault.body, status, headers, media_type="application/json")
-    body = {"errors": [{"detail": "simulated fault", "status": str(status)}]}
-    return JSONAnswer(body if fault.body is None else fault.body, status, headers)
+    if fault.body is not None:
+        return JSONAnswer(fault.body, status, headers)
+    if path.startswith("/v1/") and status in TEXTS:
+        return app_error(status, limit=10, headers=headers)
+    return track_error(status, HTTPStatus(status).phrase, headers)
 
 
 async def _hand_out(

@@ -8,6 +8,9 @@ import typing as t
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
 HTML = (
     "<!DOCTYPE html><html><head><title>Something went wrong</title></head>"
     "<body><h1>We will be back soon.</h1></body></html>"
@@ -117,24 +120,21 @@ class Faults:
     def __init__(self) -> None:
         self._orders: list[_Order] = []
 
-    def add(self, **keywords: t.Any) -> Fault:
+    def add(self, order: Mapping[str, t.Any]) -> None:
         """Give an order.
 
         Args:
-            **keywords: The attributes of `Fault`. With a `probability` and no `times` it stays.
+            order: Attributes of `Fault`. With a `probability` and no `times` it stays for good.
 
         Raises:
             FaultError: An unknown keyword or a value that makes no sense.
         """
-        unknown = set(keywords) - {each.name for each in dataclasses.fields(Fault)}
+        unknown = set(order) - {each.name for each in dataclasses.fields(Fault)}
         if unknown:
             msg = f"Unknown in a fault: {', '.join(sorted(unknown))}."
             raise FaultError(msg)
-        if keywords.get("probability") is not None:
-            keywords.setdefault("times", None)
-        fault = Fault(**keywords)
-        self._orders.append(_Order(fault))
-        return fault
+        times = 1 if order.get("probability") is None else None
+        self._orders.append(_Order(Fault(**{"times": times, **order})))
 
     def clear(self) -> None:
         """Take all orders back."""

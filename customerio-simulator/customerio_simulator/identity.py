@@ -17,6 +17,11 @@ _MASK = (1 << 64) - 1
 T = t.TypeVar("T")
 
 
+def every(number: int, index: int, nth: int = 0) -> bool:
+    """Tell whether an index is the nth, counted from 0, of every so many."""
+    return index % number == nth
+
+
 def ulid(seconds: int, randomness: int) -> str:
     """Build a ULID of a time in unix seconds and up to 80 bits."""
     value = (seconds * 1000 << 80) | (randomness & ((1 << 80) - 1))

@@ -1,4 +1,4 @@
-"""What a workspace and its server are made from: one table for Python, the command and the fixture."""
+"""What a workspace and its server are made from: one table for Python, command and fixture."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ class OptionError(ValueError):
     """An option that the simulator cannot work with; the text says what to change."""
 
 
-def _option(default: t.Any, description: str) -> t.Any:  # noqa: ANN401 - dataclasses.field is typed so
-    """Declare an option with the text that the command shows."""
-    return field(default=default, metadata={"description": description})
+T = t.TypeVar("T")
+
+
+def _size(default: T, description: str) -> T:
+    """Declare what rows are generated from, with the text that the command shows."""
+    return field(default=default, metadata={"description": description, "generated": True})
+
+
+def _option(default: T, description: str) -> T:
+    """Declare what can change while the workspace lives."""
+    return field(default=default, metadata={"description": description, "generated": False})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,27 +35,27 @@ class Options:
         OptionError: A negative number or an unknown region.
     """
 
-    seed: int = _option(7, "Seed of the generated workspace")
-    now: int | None = _option(
+    seed: int = _size(7, "Seed of the generated workspace")
+    now: int | None = _size(
         None, "Unix seconds at which the workspace's clock stands still [default: real time]"
     )
 
-    people: int = _option(100, "People")
-    campaigns: int = _option(12, "Campaigns")
-    actions: int | None = _option(None, "Actions of every campaign [default: 0 to 27]")
-    broadcasts: int = _option(4, "API-triggered broadcasts")
-    newsletters: int = _option(12, "Newsletters")
-    transactional: int = _option(5, "Transactional message templates")
-    segments: int = _option(10, "Segments; the first holds everybody, the second nobody")
-    members: int | None = _option(None, "Most generated members of a segment [default: no cap]")
-    activities: int = _option(500, "Activities, spread over 45 days")
-    activity_bytes: int = _option(0, "Pad every activity to about this many bytes")
-    messages: int = _option(400, "Deliveries, spread over 400 days")
-    drafts: int = _option(5, "Deliveries that were drafted and never sent")
-    collections: int = _option(3, "Collections; 0 answers null as the service does")
-    snippets: int = _option(4, "Snippets")
-    senders: int = _option(5, "Sender identities, every third of them hidden")
-    topics: int = _option(3, "Subscription topics")
+    people: int = _size(100, "People")
+    campaigns: int = _size(12, "Campaigns")
+    actions: int | None = _size(None, "Actions of every campaign [default: 0 to 27]")
+    broadcasts: int = _size(4, "API-triggered broadcasts")
+    newsletters: int = _size(12, "Newsletters")
+    transactional: int = _size(5, "Transactional message templates")
+    segments: int = _size(10, "Segments; the first holds everybody, the second nobody")
+    members: int | None = _size(None, "Most generated members of a segment [default: no cap]")
+    activities: int = _size(500, "Activities, spread over 45 days")
+    activity_bytes: int = _size(0, "Pad every activity to about this many bytes")
+    messages: int = _size(400, "Deliveries, spread over 400 days")
+    drafts: int = _size(5, "Deliveries that were drafted and never sent")
+    collections: int = _size(3, "Collections; 0 answers null as the service does")
+    snippets: int = _size(4, "Snippets")
+    senders: int = _size(5, "Sender identities, every third of them hidden")
+    topics: int = _size(3, "Subscription topics")
 
     region: str = _option("us", "Region of the account: us or eu")
     rate_limit: int = _option(10, "App API calls per rolling second; 0 means no limit")
@@ -62,7 +70,7 @@ class Options:
     record_bodies: bool = _option(
         default=False, description="Keep Track bodies for /simulator/bodies"
     )
-    id_only: bool = _option(default=False, description="A workspace that knows people by id alone")
+    id_only: bool = _size(default=False, description="A workspace that knows people by id alone")
     empty_pages: bool = _option(
         default=False, description="Messages and memberships put an empty page after every page"
     )

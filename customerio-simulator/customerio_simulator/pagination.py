@@ -33,13 +33,15 @@ class Dialect:
     Attributes:
         default: Rows of a page without `limit`.
         maximum: Most rows of a page; a higher `limit` is lowered silently.
-        prefix: What a token carries before the position; `{parent}` binds it to one parent.
+        prefix: What a token carries before the position.
         encoded: Whether tokens are base64.
         base: Added to the position.
         end: What `next` is on the last page; None leaves the key out.
         trailing: Whether a token follows the last row, so that one more page, empty, ends the list.
         restarts: Whether a token past the end starts again at the first row, or finds nothing.
         fixed: Whether `limit` is ignored.
+        hollow_pages: Whether an empty page follows every page but the last.
+        hollow_start: Whether an empty page comes first.
     """
 
     default: int
@@ -51,15 +53,17 @@ class Dialect:
     trailing: bool = False
     restarts: bool = False
     fixed: bool = False
+    hollow_pages: bool = False
+    hollow_start: bool = False
 
-    def token(self, position: int, parent: object = "", *, hollow: bool = False) -> str:
+    def token(self, position: int, *, hollow: bool = False) -> str:
         """Return the token of a position."""
-        text = self.prefix.format(parent=parent) + str(position + self.base)
+        text = self.prefix + str(position + self.base)
         if hollow:
             text += _HOLLOW
         return base64.b64encode(text.encode("latin-1")).decode() if self.encoded else text
 
-    def position(self, token: str, parent: object = "") -> tuple[int, bool]:
+    def position(self, token: str) -> tuple[int, bool]:
         """Read a token.
 
         Returns:
@@ -74,7 +78,7 @@ class Dialect:
                 text = base64.b64decode(token, validate=True).decode("latin-1")
             except ValueError as error:
                 raise BadTokenError(token) from error
-        prefix = re.escape(self.prefix.format(parent=parent))
+        prefix = re.escape(self.prefix)
         match = re.fullmatch(f"{prefix}([0-9]{{1,19}})({_HOLLOW}?)", text)
         if match is None or int(match[1]) < self.base:
             raise BadTokenError(token)
@@ -106,19 +110,15 @@ NEWSLETTERS = Dialect(50, 100, trailing=True)
 SENDERS = Dialect(100, 100, trailing=True)
 MEMBERSHIP = Dialect(1000, 30_000, prefix="0:")
 SEARCH = Dialect(50, 1000, prefix="0:")
-# The bytes before the parent put "+" and "/" into the token: a reader that does not quote it fails.
-ACTIONS = Dialect(10, 10, prefix="\xfb\xff\xbf{parent}:", end=None, fixed=True)
+# These bytes put "+" and "/" into the token: a reader that does not quote it reads 400.
+ACTIONS = Dialect(10, 10, prefix="\xfb\xff\xbf", end=None, fixed=True)
 
 
 def paginate(
     rows: Sequence[T],
     dialect: Dialect,
     query: Mapping[str, str],
-    *,
-    parent: object = "",
     keep: t.Callable[[T], bool] | None = None,
-    hollow_pages: bool = False,
-    hollow_start: bool = False,
 ) -> Page[T]:
     """Cut a page out of rows.
 
@@ -126,26 +126,23 @@ def paginate(
         rows: All rows of the list.
         dialect: How the endpoint pages.
         query: The request's parameters: `start`, `limit`.
-        parent: The parent that tokens of the endpoint are bound to.
         keep: Tells which rows the list shows; positions count all rows.
-        hollow_pages: Whether an empty page follows every page but the last.
-        hollow_start: Whether an empty page comes first.
 
     Raises:
         BadTokenError: `start` is malformed or belongs to another endpoint.
     """
     start, limit = query.get("start"), dialect.limit(query)
-    position, hollow = (
-        dialect.position(start, parent) if start else (0, hollow_start and len(rows) > 0)
-    )
+    position, hollow = 0, dialect.hollow_start and len(rows) > 0
+    if start:
+        position, hollow = dialect.position(start)
     if hollow:
-        return Page([], dialect.token(position, parent))
+        return Page([], dialect.token(position))
     if position >= len(rows) and dialect.restarts:
         position = 0
     found, position = _take(rows, position, limit, keep)
     more = position < len(rows) and (keep is None or bool(_take(rows, position, 1, keep)[0]))
     if more or (dialect.trailing and found):
-        following = dialect.token(position, parent, hollow=hollow_pages and more)
+        following = dialect.token(position, hollow=dialect.hollow_pages and more)
         return Page(found, following)
     return Page(found, dialect.end)
 

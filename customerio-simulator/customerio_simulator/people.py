@@ -41,6 +41,8 @@ class People:
         )
         self._written: dict[tuple[str, str], str] = {}
         self._touched: set[str] = set()
+        self.removed: set[str] = set()
+        """Internal ids of people who were deleted."""
         self._suppressed: set[tuple[str, str]] = set()
         self._created = 0
 
@@ -114,6 +116,7 @@ class People:
         """Delete a person."""
         self.table.remove(cio_id)
         self._touched.discard(cio_id)
+        self.removed.add(cio_id)
 
     def suppress(self, kind: str, value: object, *, blocked: bool = True) -> None:
         """Block an identifier, or lift the block."""
@@ -129,11 +132,6 @@ class People:
         if written:
             return (person for cio_id in sorted(self._touched) if (person := self.get(cio_id)))
         return iter(self.table.rows)
-
-    @property
-    def shrunk(self) -> bool:
-        """Whether any generated person has been deleted."""
-        return len(self.table.indices) < self.table.count
 
     def has(self, index: int) -> bool:
         """Tell whether a generated person is still there."""
@@ -157,7 +155,7 @@ def identifiers(person: Row) -> Row:
     }
 
 
-def as_text(value: t.Any) -> str:  # noqa: ANN401 - any JSON value
+def as_text(value: object) -> str:
     """Return an attribute's value as the App API does: always text."""
     if value is None:
         return ""

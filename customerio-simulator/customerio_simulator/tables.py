@@ -14,7 +14,7 @@ else:
     from typing_extensions import override
 
 Row = dict[str, t.Any]
-Key = t.Union[int, str]
+Key: t.TypeAlias = "int | str"
 
 
 class Rows(Sequence[Row]):
@@ -59,12 +59,11 @@ class Rows(Sequence[Row]):
     def __getitem__(self, item: slice) -> list[Row]: ...
     @override
     def __getitem__(self, item: int | slice) -> Row | list[Row]:
-        positions = range(len(self))[item]
-        if isinstance(positions, int):
-            return self._at(positions)
+        if isinstance(item, int):
+            return self._at(range(len(self))[item])
         if not self._added:
             return [self._make(index) for index in self.indices[item]]
-        return [self._at(position) for position in positions]
+        return [self._at(position) for position in range(len(self))[item]]
 
 
 class Table:
@@ -85,7 +84,7 @@ class Table:
         count: int,
         make: t.Callable[[int], Row],
         *,
-        index_of: t.Callable[[t.Any], int | None] | None = None,
+        index_of: t.Callable[[Key], int | None] | None = None,
         newest_first_by: str | None = None,
     ) -> None:
         self.key = key

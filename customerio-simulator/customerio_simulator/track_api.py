@@ -96,15 +96,17 @@ class Track:
             return track_error(413, "request body must be smaller than 500 kb")
         try:
             items = msgspec.json.decode(body, type=Batch).batch
+            counting = self._workspace.options.counting
+            decoded = [] if counting else [(decode(raw), len(bytes(raw))) for raw in items]
         except msgspec.ValidationError:
             return _refused([Problem("required", "batch", "batch must be an array")])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return _refused([Problem("parse_error", "", "request body is not valid JSON")])
         self._journal.count(bodies=1, items=len(items))
-        if self._workspace.options.counting:
+        if counting:
             self._journal.count(accepted=len(items))
             return JSONAnswer({})
-        errors = self._apply([(decode(raw), len(bytes(raw))) for raw in items])
+        errors = self._apply(decoded)
         return JSONAnswer({"errors": errors}, 207) if errors else JSONAnswer({})
 
     def _apply(self, items: list[tuple[t.Any, int]]) -> list[Row]:
@@ -128,7 +130,7 @@ class Track:
             return track_error(413, "request body must be smaller than 32 kb")
         try:
             item = decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return _refused([Problem("parse_error", "", "request body is not valid JSON")])
         wrong = problems(item, len(body))
         self._journal.count(items=1, accepted=not wrong, rejected=bool(wrong))

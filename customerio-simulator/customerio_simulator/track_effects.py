@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from customerio_simulator.generate.messages import present
+from customerio_simulator.generate.people import shown_identifiers
 from customerio_simulator.identity import Noise, is_ulid, ulid
 from customerio_simulator.people import identifiers
 from customerio_simulator.track_items import kind_of
@@ -114,7 +114,7 @@ class Effects:
             if name in {"id", "email"} and self._people.find(name, value) not in {None, cio_id}:
                 self._note("failed_attribute_change", cio_id, {name: "already in use"})
             elif name == "unsubscribed":
-                self._people.replace(person | {"unsubscribed": value in {True, "true", 1}})
+                self._people.replace(person | {"unsubscribed": value in (True, "true")})
                 wanted[name] = value
             elif name.startswith(PREFERENCES):
                 root, *path = name.split(".")
@@ -218,7 +218,9 @@ class Effects:
                 "type": kind,
                 "timestamp": when,
                 "customer_id": shown.get("id"),
-                "customer_identifiers": present(shown, id_only=self._workspace.options.id_only),
+                "customer_identifiers": shown_identifiers(
+                    shown, id_only=self._workspace.options.id_only
+                ),
                 "deleted": False,
                 **(more or {}),
                 "data": data,

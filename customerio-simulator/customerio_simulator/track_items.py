@@ -29,6 +29,9 @@ MOST_ATTRIBUTES = 300
 LONGEST_EVENT_NAME = 100
 """Bytes of an event's name (documented)."""
 
+LATEST_TIME = 10**14
+"""Greatest number that is taken for a time: milliseconds pass, microseconds do not."""
+
 PERSON_IDENTIFIERS = ("id", "email", "phone", "cio_id")
 METRICS = ("opened", "converted", "delivered")
 PLATFORMS = ("ios", "android")
@@ -161,7 +164,10 @@ def name(item: Row) -> Iterator[Problem]:
 def timestamp(item: Row) -> Iterator[Problem]:
     """Check that a time, if any, is a number: milliseconds pass, and are misread."""
     value = item.get("timestamp")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+    if value is None:
+        return
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or abs(value) > LATEST_TIME:
         yield Problem("invalid", "timestamp", "must be a unix timestamp in seconds")
 
 
@@ -180,9 +186,8 @@ def relationships(item: Row) -> Iterator[Problem]:
     if not isinstance(values, list):
         yield Problem("invalid", "cio_relationships", "must be an array")
         return
-    kinds = PERSON_IDENTIFIERS
-    if item["action"] == "identify_anonymous":
-        kinds = ("anonymous_id",)
+    anonymous = item["action"] == "identify_anonymous"
+    kinds = ("anonymous_id",) if anonymous else PERSON_IDENTIFIERS
     for nth, value in enumerate(values):
         where = f"cio_relationships[{nth}]"
         if not isinstance(value, dict):

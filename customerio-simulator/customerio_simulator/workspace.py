@@ -1,8 +1,7 @@
-"""A Customer.io workspace: its tables, its people, its clock, and how to change them from outside."""
+"""A Customer.io workspace: its tables, its people and its clock."""
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from customerio_simulator.clock import Clock
@@ -13,18 +12,18 @@ from customerio_simulator.generate.messages import Messages, index_of_delivery
 from customerio_simulator.generate.segments import EVERYBODY, Segments
 from customerio_simulator.identity import index_of_ulid
 from customerio_simulator.objects import Objects
-from customerio_simulator.options import OptionError, Options
+from customerio_simulator.options import Options
 from customerio_simulator.people import People, identifiers
 from customerio_simulator.tables import Row, Table
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from customerio_simulator.tables import Key
 
 
-class EditError(ValueError):
-    """A change that the workspace cannot make; the text says why."""
+VANISHED = 5
+"""The campaign that is listed and whose children answer 404, in a workspace that has more."""
 
 
 def _by_number(key: object) -> int | None:
@@ -36,11 +35,11 @@ class Workspace:
     """Everything that one workspace holds.
 
     Args:
-        options: Sizes and temper. Keywords instead of an object are taken as the same options.
+        options: Sizes and temper; without them the default ones.
     """
 
-    def __init__(self, options: Options | None = None, **keywords: t.Any) -> None:
-        self.options = options or Options(**keywords)
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
         self.clock = Clock(self.options.now)
         self._build()
 
@@ -52,7 +51,10 @@ class Workspace:
         content = Content(options, epoch)
         messages = Messages(options, epoch, self.people.make, self.automations)
         activities = Activities(options, epoch, self.people.make)
-        self._new = {"messages": messages.new, "activities": activities.new}
+        self._dated: dict[str, t.Callable[[int, int], Row]] = {
+            "messages": messages.new,
+            "activities": activities.new,
+        }
         numbered: dict[str, tuple[int, t.Callable[[int], Row]]] = {
             "campaigns": (options.campaigns, self.automations.campaign),
             "broadcasts": (options.broadcasts, self.automations.broadcast),
@@ -90,7 +92,8 @@ class Workspace:
         """Parents that are still listed and answer 404 when asked for."""
         if options.campaigns > VANISHED:
             self.vanished.add(("campaigns", VANISHED))
-        self._rosters: dict[Key, list[str]] = {}
+        self.rosters: dict[Key, list[str]] = {}
+        """Segments whose members were set from outside, as internal ids."""
         self.objects = Objects()
 
     def parent(self, table: str, key: Key) -> Row | None:
@@ -99,14 +102,14 @@ class Workspace:
 
     def roster(self, segment: Row) -> Sequence[t.Any]:
         """Return who belongs to a segment, as something that `identify_members` reads in parts."""
-        if segment["id"] in self._rosters:
-            return self._rosters[segment["id"]]
+        if segment["id"] in self.rosters:
+            return self.rosters[segment["id"]]
         if segment["id"] == EVERYBODY and self.options.members is None:
             return self.people.table.rows
         if segment["id"] > self.options.segments:
             return []
         members = self._segments.members(segment)
-        return [i for i in members if self.people.has(i)] if self.people.shrunk else members
+        return [i for i in members if self.people.has(i)] if self.people.removed else members
 
     def identify_members(self, members: Sequence[t.Any]) -> list[Row]:
         """Return the identifiers of a part of a roster."""
@@ -126,109 +129,9 @@ class Workspace:
             return set()
         return {str(each["cio_id"]) for each in self.identify_members(self.roster(segment)[:])}
 
-    # --- changes from outside -------------------------------------------------------------------
-
-    def edit(
-        self,
-        *,
-        add: Mapping[str, int | Sequence[Row]] | None = None,
-        change: Mapping[str, Mapping[str, Row]] | None = None,
-        remove: Mapping[str, Sequence[Key]] | None = None,
-        vanish: Mapping[str, Sequence[Key]] | None = None,
-        members: Mapping[str, Sequence[str]] | None = None,
-        options: Mapping[str, t.Any] | None = None,
-    ) -> dict[str, list[Key]]:
-        """Change the workspace.
-
-        Args:
-            add: For each table the rows to add, or how many to make up. Made-up activities and
-                messages happen now; a given row is laid over a made-up one.
-            change: For each table and key the fields to set; objects are merged.
-            remove: For each table the keys of rows to remove.
-            vanish: For each table the keys of parents that stay listed and answer 404.
-            members: For each segment id the internal ids of all its members.
-            options: Options to change; sizes cannot be.
-
-        Returns:
-            The keys of the added rows, by table.
-
-        Raises:
-            EditError: An unknown table, key or option.
-        """
-        added = {
-            name: self._add(self._table(name), name, rows) for name, rows in (add or {}).items()
-        }
-        for name, patches in (change or {}).items():
-            table = self._table(name)
-            for text, patch in patches.items():
-                key = self._key(table, text)
-                table.replace(key, merged(table.get(key) or {}, patch))
-        for name, keys in (remove or {}).items():
-            for each in keys:
-                self._table(name).remove(self._key(self._table(name), each))
-        for name, keys in (vanish or {}).items():
-            self.vanished |= {(name, self._key(self._table(name), each)) for each in keys}
-        for segment, cio_ids in (members or {}).items():
-            self._rosters[self._key(self._table("segments"), segment)] = list(cio_ids)
-        if options:
-            self._set_options(options)
-        return added
-
-    def _table(self, name: str) -> Table:
-        if name not in self.tables:
-            msg = f"There is no table {name!r}; there are {', '.join(sorted(self.tables))}."
-            raise EditError(msg)
-        return self.tables[name]
-
-    def _key(self, table: Table, key: Key) -> Key:
-        """Return the key in the table's type: the keys of a JSON object are text."""
-        for candidate in (key, int(key) if str(key).isdecimal() else key):
-            if table.get(candidate) is not None:
-                return candidate
-        msg = f"There is no row with the {table.key} {key!r}."
-        raise EditError(msg)
-
-    def _add(self, table: Table, name: str, rows: int | Sequence[Row]) -> list[Key]:
-        patches = [{}] * rows if isinstance(rows, int) else rows
-        keys: list[Key] = []
-        for patch in patches:
-            index = table.fresh_index()
-            made = (
-                self._new[name](index, self.clock.now()) if name in self._new else table.make(index)
-            )
-            row = merged(made, patch)
-            table.add(row)
-            keys.append(row[table.key])
-        return keys
-
-    def _set_options(self, options: Mapping[str, t.Any]) -> None:
-        fixed = set(options) & SIZES
-        if fixed:
-            msg = f"{', '.join(sorted(fixed))} cannot change while the workspace lives: add or remove rows."
-            raise EditError(msg)
-        try:
-            self.options = dataclasses.replace(self.options, **options)
-        except (TypeError, OptionError) as error:
-            raise EditError(str(error)) from error
-
-
-VANISHED = 5
-"""The campaign that is listed and whose children answer 404, in a workspace that has more."""
-
-SIZES = frozenset(
-    {"seed", "now", "people", "campaigns", "actions", "broadcasts", "newsletters", "transactional"}
-    | {"segments", "members", "activities", "activity_bytes", "messages", "drafts", "collections"}
-    | {"snippets", "senders", "topics", "id_only"}
-)
-"""Options that rows are generated from."""
-
-
-def merged(row: Row, patch: Row) -> Row:
-    """Return a row with fields laid over it; objects are merged one level deep."""
-    result = dict(row)
-    for name, value in patch.items():
-        if isinstance(value, dict) and isinstance(result.get(name), dict):
-            result[name] = result[name] | value
-        else:
-            result[name] = value
-    return result
+    def make_up(self, table: str) -> Row:
+        """Make a row that is like the generated ones; deliveries and activities happen now."""
+        index = self.tables[table].fresh_index()
+        if table in self._dated:
+            return self._dated[table](index, self.clock.now())
+        return self.tables[table].make(index)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typing as t
 
-from customerio_simulator.generate.messages import delivery_id, present
-from customerio_simulator.identity import Noise, indexed_ulid, pick
+from customerio_simulator.generate.messages import delivery_id
+from customerio_simulator.generate.people import shown_identifiers
+from customerio_simulator.identity import Noise, every, indexed_ulid, pick
 
 if t.TYPE_CHECKING:
     from customerio_simulator.generate.people import People
@@ -66,8 +67,8 @@ class Activities:
         return self._epoch - 30 - burst * BURST * self._step - nth // 2 * 2 - late
 
     def activity(self, index: int) -> Row:
-        """Make an activity; `deleted` says whether the person is gone, and is no field of the API."""
-        return self.new(index, self.timestamp(index), deleted=index % 20 == 19)
+        """Make an activity; `deleted`, no field of the API, says that the person is gone."""
+        return self.new(index, self.timestamp(index), deleted=every(20, index, 19))
 
     def new(self, index: int, timestamp: int, *, deleted: bool = False) -> Row:
         """Make an activity of any index that happened at a given time."""
@@ -78,8 +79,8 @@ class Activities:
             shown: Row = {"cio_id": f"{0x50000000 + noise % 9999:08x}"}
         else:
             identifiers = self._people.identifiers(noise % people)
-            shown = {name: value for name, value in identifiers.items() if value is not None}
-            shown = present(shown, id_only=self._options.id_only)
+            shown = shown_identifiers(identifiers, id_only=self._options.id_only)
+            shown = {name: value for name, value in shown.items() if value is not None}
         row: Row = {
             "id": indexed_ulid(timestamp, noise, index),
             "type": kind,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from customerio_simulator.identity import Noise, pick
+from customerio_simulator.identity import Noise, every, pick
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
@@ -55,7 +55,7 @@ class Automations:
         """Make a campaign; the kinds of trigger take turns."""
         identifier = index + 1
         created, updated = self._times(index)
-        running = index % 3 != 0
+        running = not every(3, index)
         row: Row = {
             "id": identifier,
             "deduplicate_id": f"{identifier}:{updated}",
@@ -71,15 +71,15 @@ class Automations:
                 for nth in range(self.action_count(identifier))
             ],
             "first_started": created + DAY if running else 0,
-            "tags": None if index % 4 == 0 else ["Sample"],
+            "tags": None if every(4, index) else ["Sample"],
         }
-        if index % 5 != 1:
+        if not every(5, index, 1):
             row |= _schedule()
         if index % 2 == 0:
             row |= {"trigger_segment_ids": [1], "filter_segment_ids": []}
         else:
             row |= {"event_name": "purchase", "created_by": "someone@example.com"}
-        if index % 7 == 3:
+        if every(7, index, 3):
             row |= {
                 "filter_object_attributes": '{"and":[]}',
                 "audience": {"type": "all", "person_filters": None},

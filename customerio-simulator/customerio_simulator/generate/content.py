@@ -1,10 +1,10 @@
-"""What a workspace sends and says: newsletters, templates, collections, snippets, senders, topics."""
+"""What a workspace sends: newsletters, templates, collections, snippets, senders, topics."""
 
 from __future__ import annotations
 
 import typing as t
 
-from customerio_simulator.identity import Noise, pick
+from customerio_simulator.identity import Noise, every, pick
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
@@ -38,13 +38,13 @@ class Content:
             "deduplicate_id": f"{identifier}:{updated}",
             "content_ids": [identifier * 10],
             "name": f"Newsletter {identifier}",
-            "sent_at": None if index % 3 == 2 else updated + 60,
+            "sent_at": None if every(3, index, 2) else updated + 60,
             "created": created,
             "updated": updated,
             "type": pick(("email", "email", "push", "twilio"), index),
             "tags": ["Sample"] if index % 2 else [],
         }
-        if index % 4 == 1:
+        if every(4, index, 1):
             row |= {"recipient_segment_ids": [1], "subscription_topic_id": 1}
         return row
 
@@ -91,7 +91,7 @@ class Content:
         """Make a sender identity; every third is hidden."""
         identifier = index + 1
         email = f"sender{identifier}@example.com"
-        phone = index % 5 == 4
+        phone = every(5, index, 4)
         return {
             "id": identifier,
             "deduplicate_id": f"{identifier}:{self._times(index)[1]}",
@@ -101,7 +101,7 @@ class Content:
             "phone": f"+1415555{identifier:04d}" if phone else "",
             "template_type": "phone" if phone else "email",
             "auto_generated": False,
-            "hidden": index % 3 == 2,
+            "hidden": every(3, index, 2),
         }
 
     def topic(self, index: int) -> Row:

@@ -1,12 +1,12 @@
-"""Deliveries: newest first over 400 days, some in the same second, with metrics that arrive later."""
+"""Deliveries: newest first over 400 days, with metrics that arrive later."""
 
 from __future__ import annotations
 
 import base64
 import typing as t
 
-from customerio_simulator.generate.people import cio_id
-from customerio_simulator.identity import Noise, pick, ulid
+from customerio_simulator.generate.people import shown_identifiers
+from customerio_simulator.identity import Noise, every, pick, ulid
 
 if t.TYPE_CHECKING:
     from customerio_simulator.generate.automations import Automations
@@ -38,11 +38,11 @@ def delivery_id(kind: int, index: int, noise: int) -> str:
     return base64.urlsafe_b64encode(raw).decode()
 
 
-def index_of_delivery(identifier: t.Any) -> int | None:  # noqa: ANN401 - whatever a request brings
+def index_of_delivery(identifier: object) -> int | None:
     """Return the index that a delivery's id carries, or None."""
     try:
-        raw = base64.urlsafe_b64decode(identifier)
-    except (ValueError, TypeError):
+        raw = base64.urlsafe_b64decode(str(identifier))
+    except ValueError:
         return None
     return int.from_bytes(raw[8:13], "big") if raw.startswith(_MARK) else None
 
@@ -88,7 +88,7 @@ class Messages:
         return self._row(index, 3, noise, created, metrics)
 
     def _row(self, index: int, kind: int, noise: int, created: int, metrics: Row) -> Row:
-        forgotten = index % 29 == 13
+        forgotten = every(29, index, 13)
         row: Row = {
             "id": delivery_id(kind, index, noise),
             "msg_template_id": 1 + noise % 9,
@@ -116,7 +116,7 @@ class Messages:
         identifiers = self._people.identifiers(noise % people)
         return {
             "customer_id": identifiers["id"],
-            "customer_identifiers": present(identifiers, id_only=self._options.id_only),
+            "customer_identifiers": shown_identifiers(identifiers, id_only=self._options.id_only),
             "recipient": identifiers["email"],
             "subject": "Testing the simulator",
         }
@@ -171,13 +171,3 @@ class Messages:
                 metrics |= {"link:2": clicked, "human_link:2": clicked}
                 metrics |= {"converted": clicked + DAY} if noise % 5 == 0 else {}
         return metrics
-
-
-def present(identifiers: Row, *, id_only: bool) -> Row:
-    """Return identifiers as the App API shows them: an id-only workspace has no `email` key."""
-    if not id_only:
-        return identifiers
-    return {name: value for name, value in identifiers.items() if name != "email"}
-
-
-__all__ = ["DAY", "Messages", "cio_id", "delivery_id", "index_of_delivery", "present"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from customerio_simulator.identity import Noise, pick
+from customerio_simulator.identity import Noise, every, pick
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
@@ -28,7 +28,7 @@ def cio_id(index: int) -> str:
     return f"{(_ODD if index % 2 else _EVEN) + index:08x}"
 
 
-def index_of_cio_id(text: t.Any) -> int | None:  # noqa: ANN401 - whatever a request brings
+def index_of_cio_id(text: object) -> int | None:
     """Return the index that an internal id would have, or None."""
     if not isinstance(text, str) or re.fullmatch(r"[0-9a-f]{8}", text) is None:
         return None
@@ -48,6 +48,13 @@ def index_of_email(text: str) -> int | None:
     return int(match[1]) - 1 if match else None
 
 
+def shown_identifiers(identifiers: Row, *, id_only: bool) -> Row:
+    """Return identifiers as the App API shows them: an id-only workspace has no `email` key."""
+    if not id_only:
+        return identifiers
+    return {name: value for name, value in identifiers.items() if name != "email"}
+
+
 class People:
     """Makes people: of ten, one has no id and one no e-mail.
 
@@ -63,8 +70,8 @@ class People:
 
     def identifiers(self, index: int) -> Row:
         """Return the identifiers of a person; a missing one is None."""
-        without_email = self._id_only or index % 10 == 7
-        without_id = index % 10 == 3 and not self._id_only
+        without_email = self._id_only or every(10, index, 7)
+        without_id = every(10, index, 3) and not self._id_only
         return {
             "cio_id": cio_id(index),
             "email": None if without_email else f"person{index + 1}@example.com",
@@ -83,14 +90,14 @@ class People:
             "created_at": created,
             "orders": noise % 40,
         }
-        if index % 6 == 2:
+        if every(6, index, 2):
             attributes["cio_subscription_preferences"] = {"topics": {"topic_1": index % 4 == 0}}
         device = {"id": f"token-{index}", "platform": pick(("ios", "android"), index)}
         return {
             "cio_id": known["cio_id"],
             "attributes": attributes,
             "timestamps": dict.fromkeys(attributes, created),
-            "unsubscribed": index % 25 == 24,
+            "unsubscribed": every(25, index, 24),
             "devices": [{**device, "last_used": created, "attributes": {}}]
             if index % 4 == 0
             else [],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from customerio_simulator.identity import Noise, pick
+from customerio_simulator.identity import Noise, every, pick
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
@@ -57,8 +57,8 @@ class Segments:
         identifier = index + 1
         created = self._epoch - DAY * (40 + 7 * index)
         updated = created + self._noise(index) % (30 * DAY)
-        building = identifier % 6 == 0
-        manual = index % 4 == 3
+        building = every(6, identifier)
+        manual = every(4, index, 3)
         return {
             "id": identifier,
             "deduplicate_id": f"{identifier}:{updated}",
@@ -67,7 +67,7 @@ class Segments:
             "state": "build" if building else "finished",
             "progress": 40 if building else None,
             "type": "manual" if manual else "dynamic",
-            "tags": ["Sample"] if index % 3 == 0 else None,
+            "tags": ["Sample"] if every(3, index) else None,
             "conditions": None if manual else _CONDITIONS,
             "created_at": created,
             "updated_at": updated,
