@@ -13,9 +13,9 @@ from collections import deque
 from decimal import MAX_PREC, Context, Decimal
 
 import msgspec
-from ulid import ULID
+from ulid import base32
 
-from target_customerio.times import NANOSECONDS, nanoseconds
+from target_customerio.times import nanoseconds
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ METADATA_PREFIX = "_sdc_"
 HASH_BYTES = 10
 """The 80 bits of a ULID that are not its time."""
 
+NANOSECONDS_IN_A_MILLISECOND = 10**6
+
 LARGEST_EXPONENT = 400
 """Whole numbers up to this power of ten are written out; larger ones would only cost memory."""
 
@@ -37,6 +39,7 @@ REMEMBERED = 100_000
 VALID_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII | re.IGNORECASE)
 
 EXACT = Context(prec=MAX_PREC)
+ONE = Decimal(1)
 PLAIN = frozenset({str, int, bool, type(None)})
 
 encode_canonically = msgspec.json.Encoder(
@@ -60,35 +63,31 @@ def derive(parts: Sequence[object], moment: int | None) -> str:
         26 characters: the milliseconds of the time (0 without one, or before 1970), then 80 bits of
         SHA-256.
     """
-    milliseconds = max(moment or 0, 0) * 1000 // NANOSECONDS
+    milliseconds = max(moment, 0) // NANOSECONDS_IN_A_MILLISECOND if moment else 0
     digest = hashlib.sha256(encode_canonically(parts)).digest()
-    return str(ULID(milliseconds.to_bytes(6, "big") + digest[:HASH_BYTES]))
+    return base32.encode(milliseconds.to_bytes(6, "big") + digest[:HASH_BYTES])
 
 
 def canonical(value: object) -> object:
-    """Return `value` with every number written in one way only and without metadata."""
+    """Return `value` with every number written in one way only."""
     if isinstance(value, Decimal):
         return _canonical_number(value)
     if isinstance(value, dict):
-        return {
-            name: canonical(member)
-            for name, member in value.items()
-            if not name.startswith(METADATA_PREFIX)
-        }
+        if PLAIN.issuperset(map(type, value.values())):  # as nearly always
+            return value
+        return {name: canonical(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [canonical(item) for item in value]
+        return value if PLAIN.issuperset(map(type, value)) else [canonical(item) for item in value]
     return value
 
 
 def canonical_record(record: Mapping[str, object], times: Mapping[str, Times]) -> dict[str, object]:
-    """Return a whole record in canonical form: readable times as nanoseconds, nulls left out.
+    """Return a record in canonical form: readable times as nanoseconds, nulls left out.
 
     Args:
         record: The record as it came.
         times: The columns that hold points in time.
     """
-    # The type is looked up first because nearly every value is plain, and this runs once a record
-    # and column.
     members = {
         name: value if type(value) in PLAIN else canonical(value)
         for name, value in record.items()
@@ -110,7 +109,7 @@ def _readable(value: object) -> object:
 def _canonical_number(number: Decimal) -> int | Decimal:
     if not number:
         return 0
-    if number.adjusted() <= LARGEST_EXPONENT and number == number.to_integral_value(context=EXACT):
+    if number.adjusted() <= LARGEST_EXPONENT and not EXACT.remainder(number, ONE):
         return int(number)
     return number.normalize(EXACT)
 

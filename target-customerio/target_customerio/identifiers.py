@@ -60,8 +60,7 @@ def person(candidates: Sequence[IdentifierColumn], *, keep_unused: bool) -> Step
             columns = draft.columns
             for column, kind, identifies in chosen:
                 value = columns.pop(column, None)
-                text = identifier_text(kind, value)
-                if text == "":
+                if value is None or (text := identifier_text(kind, value)) == "":
                     continue
                 if identifies and not draft.identifier:
                     identify(draft, kind, text)
@@ -102,8 +101,6 @@ def identifier_text(kind: str, value: object) -> str | None:
         kind: Customer.io's name of this kind of identifier.
         value: The column's value.
     """
-    if value is None:
-        return ""
     if isinstance(value, str):
         if kind == "email" or not value.strip():
             return value.strip()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import typing as t
-from itertools import groupby
+from collections import Counter
+from operator import attrgetter
 
 from target_customerio.errors import RunEnded
 
@@ -16,6 +17,8 @@ if t.TYPE_CHECKING:
     from target_customerio.mapping import ReceivedRecord
     from target_customerio.rejects import Rejects
     from target_customerio.summary import Summary
+
+STREAM_OF = attrgetter("record.stream", "record.operation")
 
 JUDGED_FROM = 1_000
 """Verdicts from which on the share of rejects is judged: of a few, one says too much."""
@@ -62,12 +65,13 @@ class Ledger:
         """
         with self._lock:
             self._verdicts += len(items)
-            for (stream, operation), group in groupby(items, _stream_of):
-                self._summary.of(stream, operation).accepted += sum(1 for _ in group)
+            for (stream, operation), number in Counter(map(STREAM_OF, items)).items():
+                self._summary.of(stream, operation).accepted += number
             self._judge()
-        for _, of_checkpoint in groupby(items, _checkpoint_id):
-            records = list(of_checkpoint)
-            self._checkpoints.settle(records[0].record.checkpoint, len(records))
+        checkpoints = [item.record.checkpoint for item in items]
+        numbers = Counter(map(id, checkpoints))  # by identity: equal ones are not the same
+        for checkpoint in {id(each): each for each in checkpoints}.values():
+            self._checkpoints.settle(checkpoint, numbers[id(checkpoint)])
 
     def rejected(self, record: SourceRecord, rejection: Rejection) -> None:
         """Note that a record was refused, by us or by Customer.io.
@@ -99,11 +103,3 @@ class Ledger:
             "No further STATE left."
         )
         raise RunEnded(msg)
-
-
-def _stream_of(item: Item) -> tuple[str, str]:
-    return item.record.stream, item.record.operation
-
-
-def _checkpoint_id(item: Item) -> int:
-    return id(item.record.checkpoint)

@@ -194,31 +194,31 @@ def event_id(default: str) -> StepKind:
     def compile_step(context: StreamContext) -> Step:
         column = context.entry.event_id or default
         stream, keys = context.stream, context.keys
-        times = dict(context.times)
         time_column = context.entry.timestamp or "timestamp"
-        times[time_column] = Times.of_a_time()
+        times = {name: places for name, places in context.times.items() if name != time_column}
+        key_times = {name: places for name, places in times.items() if name in keys}
+
+        def parts(draft: Draft) -> list[object]:
+            """Return what makes the event the event that it is."""
+            record, moment = draft.record, draft.moment
+            if keys and moment is not None:
+                key = canonical_record({name: record.get(name) for name in keys}, key_times)
+                if len(key) == len(keys):  # none of them is null
+                    return ["key", draft.identifier, moment, key]
+            whole = canonical_record(record, times)
+            if moment is not None:
+                whole[time_column] = moment
+            return ["record", whole]
 
         def step(draft: Draft) -> None:
             given = draft.columns.pop(column, None)
             item = draft.item
-            name = item["name"]
-            if given is not None and given != "":
-                is_its_own = isinstance(given, str) and is_ulid(given)
-                item["id"] = (
-                    given
-                    if is_its_own
-                    else derive(["id", stream, name, canonical(given)], draft.moment)
-                )
+            if isinstance(given, str) and is_ulid(given):
+                item["id"] = given
                 return
-            record = draft.record
-            values = [record.get(key) for key in keys]
-            if values and draft.moment is not None and None not in values:
-                about = [draft.identifier, draft.moment, canonical(values)]
-                item["id"] = derive(["key", stream, name, *about], draft.moment)
-            else:
-                whole = canonical_record(record, times)
-                item["id"] = derive(["record", stream, name, whole], draft.moment)
-            draft.has_derived_id = True
+            draft.has_derived_id = given is None or given == ""
+            own = parts(draft) if draft.has_derived_id else ["id", canonical(given)]
+            item["id"] = derive([stream, item["name"], *own], draft.moment)
 
         return step
 
