@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import shutil
 import signal
 import sys
@@ -18,7 +19,7 @@ from demo import processes, report
 
 SINGER_FILE = processes.ROOT / "demo" / "crm.singer"
 QUERY = Path(__file__).with_name("query.sql")
-WORKSPACE = ("--seed", "7", "--people", "5000")
+WORKSPACE = {"seed": 7, "people": 5000, "activities": 5000, "messages": 5000, "campaigns": 15}
 SECONDS_PER_CALL = 60
 
 
@@ -69,7 +70,7 @@ class Demo:
         before, started = len(self.ask("calls")), time.monotonic()
         code = processes.meltano_run(*blocks, settings=self.settings, log=log)
         if code != expected:
-            msg = f"Meltano ended with exit code {code}: see {log}"
+            msg = f"Meltano ended with exit code {code}: see {shown(log)}"
             raise processes.StepError(msg)
         click.echo(f"  exit code {code} after {time.monotonic() - started:.1f} s\n")
         return self.ask("calls")[before:]
@@ -95,7 +96,7 @@ class Demo:
 
     def query(self) -> None:
         """Ask the files one question in SQL, and print the answer."""
-        query = QUERY.read_text(encoding="utf-8").replace("{files}", str(self.files))
+        query = QUERY.read_text(encoding="utf-8").replace("{files}", shown(self.files))
         answer = duckdb.execute(query)
         click.echo(query)
         header = [column[0] for column in answer.description or ()]
@@ -110,7 +111,7 @@ class Demo:
             "person_identify": len(self.ask("people")),
             "person_event": len(self.ask("events")),
         }
-        # Some records of the file are wrong on purpose, and any reject ends a run with exit code 1.
+        click.echo("Some records are wrong on purpose, and any reject ends a run with exit code 1.")
         self.run("singer-file", "target-customerio", step="3-file-to-customerio", expected=1)
         after = {
             "person_identify": len(self.ask("people")),
@@ -130,15 +131,21 @@ class Demo:
         whys = [(why["operation"], why["field"] or "", why["message"]) for why in reasons]
         click.echo(f"\n{report.table(('rejected', 'field', 'why'), whys)}\n")
         for path in files:
-            click.echo(f"  The rejected records lie in {path}")
-            click.echo("  Mend them there and send the file again:")
-            click.echo(f"    SINGER_FILE_PATH={path} meltano run singer-file target-customerio")
+            command = f"SINGER_FILE_PATH={shown(path)} .venv/bin/meltano run file-to-customerio"
+            click.echo(f"  The rejected records lie in {shown(path)}")
+            click.echo("  Mend them there and, with `make simulator` running, send them again:")
+            click.echo(f"    {command}")
 
 
 def heading(title: str, note: str = "") -> None:
     """Open a step of the demo."""
     click.secho(f"\n{title}", bold=True, nl=False)
     click.echo(f": {note}" if note else "")
+
+
+def shown(path: Path) -> str:
+    """Write a path as short as it can be from where the demo was started."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def leave(number: int, _frame: object) -> t.NoReturn:
@@ -162,7 +169,8 @@ def main(output: Path) -> None:
         (output / folder).mkdir(parents=True)
 
     try:
-        with processes.simulator(output / "logs" / "simulator.log", *WORKSPACE) as url:
+        options = [f"--{name}={value}" for name, value in WORKSPACE.items()]
+        with processes.simulator(output / "logs" / "simulator.log", *options) as url:
             demo = Demo(url, output)
             heading("1. A workspace moves out into files", f"a local Customer.io runs at {url}")
             first = demo.extract("1-first-run")
@@ -172,13 +180,14 @@ def main(output: Path) -> None:
             second = demo.extract("2-second-run")
             saved = first - second
             click.echo(f"\n  {saved} of {first} requests saved ({saved / first:.0%})")
-            heading("4. People and events move back in", str(SINGER_FILE))
+            heading("4. People and events move back in", f"from {shown(SINGER_FILE)}")
             demo.load()
     except processes.StepError as failure:
         raise click.ClickException(str(failure)) from failure
 
-    heading("Left behind", f"files, rejects, state and logs in {output}")
-    query = f"FROM '{demo.files}/campaigns.jsonl'"
+    heading("Left behind", f"files, rejects, state and logs in {shown(output)}")
+    click.echo("Query the files with DuckDB, for instance:")
+    query = f"FROM '{shown(demo.files)}/campaigns.jsonl'"
     click.echo(f'  .venv/bin/python -c "import duckdb; print(duckdb.sql(\\"{query}\\"))"')
 
 

@@ -1,14 +1,17 @@
--- Which campaigns' messages are opened most often? A row is a delivery; a row read again counts once.
+-- Which campaigns' messages are opened most often? A delivery that was read twice counts once.
 WITH deliveries AS (
-  SELECT DISTINCT id, campaign_id, metrics ->> 'opened' AS opened
-  FROM read_json('{files}/messages.jsonl', columns = {id: 'VARCHAR', campaign_id: 'BIGINT', metrics: 'JSON'})
-)
+  SELECT id, campaign_id, metrics ->> 'opened' AS opened_at
+  FROM read_json(
+    '{files}/messages.jsonl', columns = {id: 'VARCHAR', campaign_id: 'BIGINT', metrics: 'JSON'}
+  )
+),
+campaigns AS (SELECT DISTINCT id, name FROM '{files}/campaigns.jsonl')
 SELECT
   campaigns.name AS campaign,
-  count(DISTINCT deliveries.id) AS deliveries,
-  count(DISTINCT deliveries.id) FILTER (opened IS NOT NULL) AS opened
-FROM deliveries
-JOIN (SELECT DISTINCT id, name FROM '{files}/campaigns.jsonl') AS campaigns ON campaigns.id = campaign_id
-GROUP BY ALL
-ORDER BY count(opened) / count(*) DESC, campaign
+  count(DISTINCT deliveries.id) AS messages,
+  count(DISTINCT deliveries.id) FILTER (opened_at IS NOT NULL) AS opened,
+  round(100.0 * opened / messages, 1) AS percent
+FROM deliveries JOIN campaigns ON campaigns.id = deliveries.campaign_id
+GROUP BY campaigns.name
+ORDER BY percent DESC, campaign
 LIMIT 5

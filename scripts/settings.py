@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 from click.testing import CliRunner
+
 from tap_customerio.tap import TapCustomerIO
 from target_customerio.target import TargetCustomerIO
 

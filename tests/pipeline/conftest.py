@@ -12,16 +12,32 @@ from pathlib import Path
 import pytest
 import uv as uv_package
 
+# The streams of the tap and the keys of each: what the pipelines are held to.
+STREAMS = {
+    "activities": ["id"],
+    "broadcast_actions": ["broadcast_id", "id", "language"],
+    "broadcasts": ["id"],
+    "campaign_actions": ["campaign_id", "id"],
+    "campaigns": ["id"],
+    "collections": ["id"],
+    "messages": ["id"],
+    "newsletters": ["id"],
+    "segment_membership": ["segment_id", "cio_id"],
+    "segments": ["id"],
+    "sender_identities": ["id"],
+    "snippets": ["name"],
+    "subscription_topics": ["id"],
+    "transactional_messages": ["id"],
+}
 PACKAGES = ("tap-customerio", "target-customerio", "customerio-simulator")
 BIN = Path(sys.executable).parent
 
 
 def pytest_collection_modifyitems(items):
-    """Keep the tests of this folder on one worker: what they install is installed once."""
-    here = Path(__file__).parent
+    """Keep tests that share an installation on one worker of xdist."""
     for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("pipeline"))
+        for shared in {"installed_project", "wheels"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 def run_program(*command, check=True, settings=None, **options):
@@ -46,6 +62,12 @@ def run_program(*command, check=True, settings=None, **options):
 @pytest.fixture(scope="session")
 def run():
     return run_program
+
+
+@pytest.fixture(scope="session")
+def streams():
+    """The keys of each stream, by its name."""
+    return STREAMS
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ DESCRIBE = {
     "customerio-simulator": "--help",
 }
 
-pytestmark = pytest.mark.parametrize("package", DESCRIBE)
+each_package = pytest.mark.parametrize("package", DESCRIBE)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def requirement(request, package, root, repository, wheels):
     }[request.param]
 
 
+@each_package
 def test_installs_alone_and_runs(package, requirement, uv, run, tmp_path):
     environment = tmp_path / "environment"
     run(uv, "venv", "--quiet", environment)
@@ -49,15 +50,7 @@ def test_installs_alone_and_runs(package, requirement, uv, run, tmp_path):
     assert modules & MODULES == {package.replace("-", "_")}
 
 
-def test_pip_itself_installs_it(package, root, uv, run, tmp_path):
-    environment = tmp_path / "environment"
-    run(uv, "venv", "--quiet", "--seed", environment)
-    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    run(*pip, root / package, cwd=tmp_path)
-
-    assert version(package) in run(environment / "bin" / package, "--version", cwd=tmp_path).stdout
-
-
+@each_package
 def test_the_wheel_holds_the_package_and_nothing_else(package, wheels):
     module, information = package.replace("-", "_"), wheels[package].name.split("-py3")[0]
     names = zipfile.ZipFile(wheels[package]).namelist()
@@ -66,3 +59,14 @@ def test_the_wheel_holds_the_package_and_nothing_else(package, wheels):
     assert f"{module}/py.typed" in names
     assert f"{information}.dist-info/licenses/LICENSE" in names
     assert not [name for name in names if name.endswith((".pyc", ".singer", ".jsonl"))]
+
+
+def test_pip_itself_installs_all_three_side_by_side(root, uv, run, tmp_path):
+    environment = tmp_path / "environment"
+    run(uv, "venv", "--quiet", "--seed", environment)
+    pip = [environment / "bin" / "python", "-m", "pip"]
+    run(*pip, "install", "--quiet", *(root / package for package in DESCRIBE), cwd=tmp_path)
+
+    run(*pip, "check", cwd=tmp_path)
+    for package in DESCRIBE:
+        assert version(package) in run(environment / "bin" / package, "--version").stdout

@@ -1,0 +1,77 @@
+"""Plugins, meltano.yml, READMEs and .env.example name the same settings."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import pytest
+import yaml
+
+PLUGINS = {"tap-customerio": "extractors", "target-customerio": "loaders"}
+SECRETS = {
+    "tap-customerio": {"app_api_key"},
+    "target-customerio": {"app_api_key", "site_id", "track_api_key"},
+}
+
+pytestmark = pytest.mark.parametrize("plugin", PLUGINS)
+
+
+@pytest.fixture
+def about(plugin, programs, run):
+    """The plugin's settings, as it tells them itself."""
+    answer = json.loads(run(programs / plugin, "--about", "--format=json").stdout)
+    return answer["settings"]["properties"]
+
+
+@pytest.fixture
+def declared(plugin, root):
+    """The plugin's settings in meltano.yml, by name."""
+    project = yaml.safe_load((root / "meltano.yml").read_text())
+    plugins = project["plugins"][PLUGINS[plugin]]
+    entry = next(entry for entry in plugins if entry["name"] == plugin)
+    return {setting["name"]: setting for setting in entry["settings"]}
+
+
+def test_meltano_declares_every_setting_with_label_description_and_kind(about, declared):
+    assert declared.keys() == about.keys()
+    for name, setting in declared.items():
+        assert setting["label"], name
+        assert setting["description"] == " ".join(about[name]["description"].split())
+        assert setting.get("value") == (about[name].get("default") or setting.get("value"))
+        expected = "options" if "enum" in about[name] else about[name]["type"]
+        if setting["kind"] == "date_iso8601":
+            assert about[name]["format"] == "date-time"
+        else:
+            assert setting["kind"] in expected
+
+
+def test_secrets_are_sensitive_and_nothing_else_is(plugin, about, declared):
+    assert {name for name, setting in about.items() if setting.get("secret")} == SECRETS[plugin]
+    assert {name for name, setting in declared.items() if setting["sensitive"]} == SECRETS[plugin]
+
+
+def test_numbers_are_integers(about):
+    # Decimals arrive as text from the environment, under Meltano and under the SDK.
+    assert not [name for name, setting in about.items() if "number" in setting["type"]]
+
+
+def test_env_example_lists_every_setting(plugin, about, root):
+    prefix = plugin.replace("-", "_").upper()
+    text = (root / ".env.example").read_text()
+    listed = re.findall(rf"^# {prefix}_([A-Z_]+)=", text, re.MULTILINE)
+
+    assert [name.lower() for name in listed] == list(about)
+
+
+def test_the_readme_has_a_row_for_every_setting(plugin, about, root):
+    rows = re.findall(r"^\| ?`([a-z_]+)`", (root / plugin / "README.md").read_text(), re.MULTILINE)
+
+    assert set(about) <= set(rows)
+
+
+def test_the_generator_has_nothing_to_write(plugin, root, run):
+    # One run holds for both plugins; it costs little enough to stay with the others.
+    del plugin
+    run(sys.executable, root / "scripts" / "settings.py", "--check")
