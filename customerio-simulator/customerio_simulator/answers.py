@@ -17,7 +17,28 @@ else:
     from typing_extensions import override
 
 encode = msgspec.json.encode
-decode = msgspec.json.decode
+T = t.TypeVar("T")
+
+
+class MalformedError(ValueError):
+    """A body that is no JSON, or nests too deep."""
+
+
+def decode(body: bytes | msgspec.Raw, kind: type[T]) -> T:
+    """Read JSON of a kind; `object` takes any.
+
+    Raises:
+        MalformedError: The body is no JSON.
+        msgspec.ValidationError: It is JSON of another kind than asked for.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        msg = "The body is no JSON."
+        raise MalformedError(msg) from error
+
 
 _requests = itertools.count(1)
 _noise = Noise(0, "reference")

@@ -9,10 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from customerio_simulator import pagination
-from customerio_simulator.answers import decode
+from customerio_simulator.answers import MalformedError, decode
 from customerio_simulator.filters import BadFilterError, compile_filter
 from customerio_simulator.generate.people import shown_identifiers
 from customerio_simulator.people import as_text, identifiers
@@ -75,8 +73,8 @@ class Call:
     def object(self) -> Row:
         """Return the body, which must be a JSON object."""
         try:
-            body = decode(self.body)
-        except msgspec.DecodeError:
+            body = decode(self.body, object)
+        except MalformedError:
             raise AppError(400) from None
         if not isinstance(body, dict):
             raise AppError(400)

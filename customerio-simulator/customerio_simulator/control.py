@@ -7,7 +7,7 @@ import typing as t
 import msgspec
 from starlette.routing import Route, Router
 
-from customerio_simulator.answers import JSONAnswer, decode, unrouted
+from customerio_simulator.answers import JSONAnswer, MalformedError, decode, unrouted
 from customerio_simulator.edits import EditError, Editor
 from customerio_simulator.faults import FaultError
 
@@ -83,9 +83,9 @@ def _endpoint(
     async def answer(request: Request) -> Response:
         body = await request.body()
         try:
-            parameters = decode(body) if body else dict(request.query_params)
+            parameters = decode(body, dict) if body else dict(request.query_params)
             return JSONAnswer(function(parameters))
-        except (FaultError, EditError, TypeError, msgspec.DecodeError) as error:
+        except (FaultError, EditError, MalformedError, TypeError, msgspec.ValidationError) as error:
             return JSONAnswer({"error": str(error)}, 400)
 
     return answer

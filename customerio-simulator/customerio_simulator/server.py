@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 import threading
@@ -72,7 +73,8 @@ class Server(uvicorn.Server):
         try:
             self._socket = socket.create_server((host, port), backlog=1024)
         except OSError as error:
-            msg = f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+            reason = os.strerror(error.errno or 0)
+            msg = f"Cannot listen on {host}:{port}: {reason}. Choose another --port."
             raise PortTakenError(msg) from error
         # Inherited by accepted connections: headers and body leave in two writes, and the second
         # would wait 40 ms for the client's delayed acknowledgement of the first.

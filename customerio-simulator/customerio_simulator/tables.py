@@ -121,8 +121,15 @@ class Table:
         return self._rows
 
     def between(self, first: int, last: int) -> Rows:
-        """Return the rows of a span of time, both bounds included, in unix seconds."""
-        field = self._time or self.key
+        """Return the rows of a span of time, both bounds included, in unix seconds.
+
+        Raises:
+            TypeError: The rows have no time to be ordered by.
+        """
+        field = self._time
+        if field is None:
+            msg = "The rows of this table have no time."
+            raise TypeError(msg)
 
         def age(index: int) -> int:
             return -int(self.make(index)[field])

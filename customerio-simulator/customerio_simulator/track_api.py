@@ -12,7 +12,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route, Router
 
-from customerio_simulator.answers import JSONAnswer, app_error, decode, track_error, unrouted
+from customerio_simulator.answers import (
+    JSONAnswer,
+    MalformedError,
+    app_error,
+    decode,
+    track_error,
+    unrouted,
+)
 from customerio_simulator.limits import RollingLimit
 from customerio_simulator.track_effects import Effects
 from customerio_simulator.track_items import LARGEST_ITEM, Problem, problems
@@ -95,12 +102,12 @@ class Track:
         if len(body) >= LARGEST_BATCH:
             return track_error(413, "request body must be smaller than 500 kb")
         try:
-            items = msgspec.json.decode(body, type=Batch).batch
+            items = decode(body, Batch).batch
             counting = self._workspace.options.counting
-            decoded = [] if counting else [(decode(raw), len(bytes(raw))) for raw in items]
+            decoded = [] if counting else [(decode(raw, object), len(bytes(raw))) for raw in items]
         except msgspec.ValidationError:
             return _refused([Problem("required", "batch", "batch must be an array")])
-        except (msgspec.DecodeError, RecursionError):
+        except MalformedError:
             return _refused([Problem("parse_error", "", "request body is not valid JSON")])
         self._journal.count(bodies=1, items=len(items))
         if counting:
@@ -129,8 +136,8 @@ class Track:
         if len(body) > LARGEST_ITEM:
             return track_error(413, "request body must be smaller than 32 kb")
         try:
-            item = decode(body)
-        except (msgspec.DecodeError, RecursionError):
+            item: t.Any = decode(body, object)
+        except MalformedError:
             return _refused([Problem("parse_error", "", "request body is not valid JSON")])
         wrong = problems(item, len(body))
         self._journal.count(items=1, accepted=not wrong, rejected=bool(wrong))

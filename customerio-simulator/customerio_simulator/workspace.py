@@ -78,7 +78,13 @@ class Workspace:
                 index_of=index_of_delivery,
                 newest_first_by="created",
             ),
-            "drafts": Table("id", options.drafts, messages.draft, index_of=index_of_delivery),
+            "drafts": Table(
+                "id",
+                options.drafts,
+                messages.draft,
+                index_of=index_of_delivery,
+                newest_first_by="created",
+            ),
             "activities": Table(
                 "id",
                 options.activities,

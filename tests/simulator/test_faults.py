@@ -1,0 +1,175 @@
+"""Faults: each kind once, on both APIs, and how orders are used up."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+from customerio_simulator import ControlError
+from customerio_simulator.faults import Faults
+
+LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+
+
+def codes(client, number, path="/v1/workspaces"):
+    return [client.ask(path).status_code for _ in range(number)]
+
+
+def test_a_status_strikes_so_many_times(client):
+    client.simulator.fault(times=2, path="/v1/messages", status=503)
+    assert codes(client, 2, "/v1/campaigns") == [200, 200]
+    assert codes(client, 3, "/v1/messages") == [503, 503, 200]
+
+
+def test_some_may_pass_first(client):
+    client.simulator.fault(skip=2, status=500)
+    assert codes(client, 4) == [200, 200, 500, 200]
+
+
+def test_paths_may_have_stars_and_methods_count(client):
+    client.simulator.fault(times=None, path="/v1/segments/*/membership", status=500)
+    client.simulator.fault(times=None, method="post", status=502)
+    assert codes(client, 2, "/v1/segments/3/membership") == [500, 500]
+    assert codes(client, 1, "/v1/segments") == [200]
+    assert client.batch().status_code == 502
+
+
+def test_orders_stand_in_line(client):
+    client.simulator.fault(status=500)
+    client.simulator.fault(status=502)
+    assert codes(client, 3) == [500, 502, 200]
+
+
+def test_a_429_may_say_when_to_come_back_or_not(client):
+    client.simulator.fault(status=429, retry_after=2)
+    client.simulator.fault(status=429)
+    first, second = client.ask("/v1/workspaces"), client.ask("/v1/workspaces")
+    assert (first.status_code, first.headers["Retry-After"]) == (429, "2")
+    assert "Retry-After" not in second.headers
+    assert second.json()["errors"][0]["detail"].startswith("rate limited")
+
+
+def test_known_errors_have_their_recorded_body(client):
+    client.simulator.fault(status=401)
+    client.simulator.fault(status=503, path="/api/*")
+    assert client.ask("/v1/workspaces").json()["errors"][0]["detail"] == "unauthorized"
+    assert client.batch().json() == {"meta": {"error": "Service Unavailable"}}
+
+
+def test_a_body_and_headers(client):
+    client.simulator.fault(body='{"messages": [')
+    client.simulator.fault(body={"messages": None})
+    client.simulator.fault(status=302, headers={"Location": "http://127.0.0.1:9/"}, body="")
+    assert client.ask("/v1/messages").text == '{"messages": ['
+    assert client.get("/v1/messages") == {"messages": None}
+    answer = client.session.get(f"{client.url}/v1/messages", allow_redirects=False, timeout=30)
+    assert answer.headers["Location"] == "http://127.0.0.1:9/"
+
+
+@pytest.mark.parametrize("status", [None, 502])
+def test_an_html_page(client, status):
+    client.simulator.fault(html=True, status=status)
+    answer = client.ask("/v1/messages")
+    assert answer.status_code == (status or 200)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.text.startswith("<!DOCTYPE html>")
+
+
+def test_a_delay(client):
+    client.simulator.fault(delay=0.2)
+    begin = time.monotonic()
+    assert codes(client, 1) == [200]
+    assert time.monotonic() - begin >= 0.2
+
+
+def test_latency_slows_every_answer_and_is_no_fault_of_the_limit(serve):
+    client = serve(latency_ms=100, rate_limit=1)
+    begin = time.monotonic()
+    assert codes(client, 2) == [200, 429]
+    assert client.batch().status_code == 200
+    assert time.monotonic() - begin >= 0.3
+
+
+def test_a_slow_body_is_whole(client):
+    plain = client.get("/v1/campaigns")
+    client.simulator.fault(slow=0.3)
+    begin = time.monotonic()
+    assert client.get("/v1/campaigns") == plain
+    assert time.monotonic() - begin >= 0.2
+
+
+def test_a_reset_before_anything_was_applied(client, event):
+    client.simulator.fault(reset=True)
+    with pytest.raises(requests.ConnectionError, match="reset"):
+        client.batch(event("1"))
+    assert client.simulator.events() == []
+    assert client.batch(event("1")).status_code == 200
+    assert [call["status"] for call in client.simulator.calls()] == [0, 200]
+
+
+def test_a_reset_after_it_was_applied(client, event):
+    client.simulator.fault(reset="after")
+    with pytest.raises(requests.ConnectionError, match="reset"):
+        client.batch(event("1"))
+    assert len(client.simulator.events()) == 1
+
+
+def test_an_error_after_it_was_applied(client, event):
+    client.simulator.fault(status=504, applied=True)
+    client.simulator.fault(status=504)
+    assert client.batch(event("1")).status_code == 504
+    assert client.batch(event("2")).status_code == 504
+    assert [each["identifiers"]["id"] for each in client.simulator.events()] == ["1"]
+
+
+def test_a_truncated_body(client, event):
+    client.simulator.fault(truncate=True)
+    with pytest.raises(LOST):
+        client.ask("/v1/messages")
+    client.simulator.fault(truncate=True)
+    with pytest.raises(LOST):
+        client.batch(event("1"))
+    assert len(client.simulator.events()) == 1
+    assert codes(client, 1) == [200]
+
+
+def test_odds_strike_until_taken_back(client):
+    client.simulator.fault(probability=0.3, seed=5, status=500)
+    seen = codes(client, 200)
+    assert 30 <= seen.count(500) <= 90
+    client.simulator.clear_faults()
+    assert set(codes(client, 20)) == {200}
+
+
+def test_odds_follow_from_the_seed():
+    def struck(seed):
+        faults = Faults()
+        faults.add({"probability": 0.5, "seed": seed})
+        return [faults.strike("GET", "/v1/x") is not None for _ in range(50)]
+
+    assert struck(1) == struck(1) != struck(2)
+
+
+def test_odds_may_have_an_end():
+    faults = Faults()
+    faults.add({"probability": 1.0, "times": 2})
+    assert [faults.strike("GET", "/") is not None for _ in range(4)] == [True, True, False, False]
+
+
+def test_the_control_endpoint_is_never_struck(client):
+    client.simulator.fault(times=None, status=500)
+    assert client.simulator.received()["requests"] == 0
+    client.simulator.reset()
+    assert codes(client, 1) == [200]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [{"shoe": 1}, {"reset": "never"}, {"status": 99}, {"status": 600}],
+)
+def test_an_order_that_makes_no_sense_is_refused(client, order):
+    with pytest.raises(ControlError):
+        client.simulator.fault(**order)
+    assert codes(client, 1) == [200]
