@@ -138,6 +138,7 @@ class _Walk:
         self._open = 0
         self._workers = 0
         self._idle = 0
+        self._claimed = 0  # workers that wait for their turn
         self._events: deque[Event] = deque()
         self._buffered = 0
 
@@ -172,7 +173,8 @@ class _Walk:
         return not self._open and not self._new
 
     def _has_work(self) -> bool:
-        return bool(self._next) or (bool(self._new) and self._open < self._concurrency)
+        sendable = len(self._next) + min(len(self._new), self._concurrency - self._open)
+        return sendable > self._claimed
 
     def _hire(self) -> None:
         """Start a worker if there is work that nobody waits for; called with the lock held."""
@@ -183,50 +185,47 @@ class _Walk:
         threading.Thread(target=self._work, name="tap-customerio-fetch", daemon=True).start()
 
     def _work(self) -> None:
-        while (step := self._claim()) is not None:
-            self._run(step)
+        while self._claim():
+            self._send()
 
-    def _claim(self) -> _Step | None:
-        """Wait for something to send and room for its answer; None when all is done."""
+    def _claim(self) -> bool:
+        """Wait for something to send and room for its answer; False when all is done."""
         with self._changed:
             self._idle += 1
-            while not (self._buffered < BUFFER_BYTES and self._has_work()):
-                if self._stop.is_set() or self._finished():
-                    return None
+            while not self._stop.is_set() and not self._finished():
+                if self._buffered < BUFFER_BYTES and self._has_work():
+                    self._idle -= 1
+                    self._claimed += 1
+                    self._hire()
+                    return True
                 self._changed.wait()
-            self._idle -= 1
-            step = self._pop()
-            self._hire()
-            return step
+            return False
 
-    def _pop(self) -> _Step:
-        if self._next:
-            return self._next.popleft()
-        self._open += 1
-        return self._new.popleft()
-
-    def _exchange(self, step: _Step) -> _Step:
-        """Give the turn that would open a chain to the next page of an open one."""
+    def _choose(self) -> _Step:
+        """Redeem a claim, now that it is this worker's turn, for what matters most."""
         with self._changed:
-            if step.tokens is None and self._next:
-                self._new.appendleft(step)
-                self._open -= 1
+            self._claimed -= 1
+            if self._next:
                 return self._next.popleft()
-            return step
+            self._open += 1
+            return self._new.popleft()
 
-    def _run(self, step: _Step) -> None:
+    def _send(self) -> None:
+        step: _Step | None = None
+
         def choose() -> Request:
             nonlocal step
-            step = self._exchange(step)
+            step = self._choose()
             return step.request
 
         try:
             answer = self._api.call(choose, self._stop)
-            page, following = _follow(step, answer)
+            page, following = _follow(t.cast("_Step", step), answer)
         except Exception as error:  # noqa: BLE001 - whatever it is, the consumer must hear of it
+            step = step or self._choose()
             self._deliver(End(step.chain, error))
         else:
-            self._deliver(page, following or End(step.chain))
+            self._deliver(page, following or End(page.chain))
 
     def _deliver(self, *outcome: Event | _Step) -> None:
         with self._changed:

@@ -1,0 +1,130 @@
+"""The limiter and the retries, in a time of their own."""
+
+from __future__ import annotations
+
+import email.utils
+import threading
+
+import pytest
+import time_machine
+
+from tap_customerio.errors import StreamError
+from tap_customerio.limiter import Clock, Limiter
+from tap_customerio.retries import Failure, Patience, parse_retry_after
+
+NEVER = threading.Event()
+
+
+class FakeClock(Clock):
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float, stop: threading.Event) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+def turns(limiter: Limiter, clock: FakeClock, count: int) -> list[float]:
+    found = []
+    for _ in range(count):
+        limiter.acquire(NEVER)
+        found.append(clock.time)
+    return found
+
+
+@pytest.mark.parametrize("rate", [1, 10])
+def test_no_window_of_1020_ms_holds_more_turns_than_the_limit(rate):
+    clock = FakeClock()
+    times = turns(Limiter(rate, clock), clock, rate * 20)
+    gaps = [later - earlier for earlier, later in zip(times, times[rate:])]
+    assert min(gaps) >= 1.020
+
+
+def test_quirk_45_the_limit_is_used_to_95_percent():
+    clock = FakeClock()
+    times = turns(Limiter(10, clock), clock, 300)
+    assert (len(times) - 10) / (times[-1] - times[0]) >= 9.5
+
+
+def test_zero_means_no_limit():
+    clock = FakeClock()
+    turns(Limiter(0, clock), clock, 1000)
+    assert clock.slept == []
+
+
+def test_a_pause_holds_everyone_back_and_a_shorter_one_does_not_end_it():
+    clock = FakeClock()
+    limiter = Limiter(0, clock)
+    limiter.pause(7)
+    limiter.pause(2)
+    assert turns(limiter, clock, 2) == [1007, 1007]
+
+
+def test_waiting_ends_when_nobody_wants_the_turn_any_more():
+    stop = threading.Event()
+    limiter = Limiter(1, Clock())
+    limiter.pause(300)
+    thread = threading.Thread(target=limiter.acquire, args=(stop,))
+    thread.start()
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def failure(status: int = 503, retry_after: float | None = None, *, retried: bool = True):
+    return Failure(StreamError("no"), retried, status, retry_after)
+
+
+def waits(patience: Patience, how: Failure) -> list[float]:
+    found = []
+    with pytest.raises(StreamError):
+        while True:
+            found.append(patience.wait(how))
+    return found
+
+
+def test_waits_double_up_to_half_a_minute():
+    assert waits(Patience(8, jitter=lambda wait: wait), failure()) == [
+        0.5, 1, 2, 4, 8, 16, 30, 30,
+    ]  # fmt: skip
+
+
+def test_jitter_draws_from_the_whole_wait():
+    drawn = waits(Patience(200), failure())
+    assert all(0 <= wait <= 30 for wait in drawn)
+    assert max(drawn) - min(drawn) > 10
+
+
+def test_max_retries_counts_retries_not_tries():
+    assert len(waits(Patience(3), failure())) == 3
+    assert waits(Patience(0), failure()) == []
+
+
+def test_a_final_answer_is_not_repeated():
+    assert waits(Patience(8), failure(403, retried=False)) == []
+
+
+def test_retry_after_is_followed_to_the_second_and_capped():
+    assert waits(Patience(2), failure(429, 7)) == [7, 7]
+    assert waits(Patience(1), failure(503, 4000)) == [300]
+
+
+def test_quirk_45_a_429_without_retry_after_waits_exponentially_for_five_minutes_at_most():
+    assert waits(Patience(8), failure(429)) == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert sum(waits(Patience(50), failure(429))) == 300
+
+
+def test_retry_after_is_read_as_seconds_or_as_a_date():
+    assert parse_retry_after("12") == 12
+    with time_machine.travel(1_795_292_043, tick=False):
+        assert parse_retry_after(email.utils.formatdate(1_795_292_053, usegmt=True)) == 10
+        assert parse_retry_after(email.utils.formatdate(1_795_292_000, usegmt=True)) == 0
+
+
+@pytest.mark.parametrize("header", [None, "soon", ""])
+def test_retry_after_that_cannot_be_read_is_none(header):
+    assert parse_retry_after(header) is None
