@@ -12,6 +12,7 @@ import json
 import subprocess
 import tempfile
 import time
+import typing as t
 from pathlib import Path
 
 import click
@@ -21,6 +22,15 @@ from demo import processes, report
 TOO_MANY_REQUESTS = 429
 
 
+def selected(catalog: dict[str, t.Any], stream: str) -> dict[str, t.Any]:
+    """Select one stream of a catalog and no other."""
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            if not metadata["breadcrumb"]:
+                metadata["metadata"]["selected"] = entry["tap_stream_id"] == stream
+    return catalog
+
+
 @click.command()
 @click.option("--segments", default=200, show_default=True)
 @click.option("--latency-ms", default=300, show_default=True, help="How long each answer takes.")
@@ -28,26 +38,19 @@ def main(segments: int, latency_ms: int) -> None:
     """Read the memberships of all segments, and count the calls that the simulator saw."""
     workspace = ("--segments", str(segments), "--latency-ms", str(latency_ms), "--people", "2000")
     tap = str(processes.BIN / "tap-customerio")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, (Path(name) / "tap.log").open("w") as messages:
         folder = Path(name)
         with processes.simulator(folder / "simulator.log", *workspace) as url:
-            config = folder / "config.json"
-            config.write_text(
-                json.dumps({"app_api_key": "app-key-of-the-simulator", "app_api_url": url})
-            )
+            settings = {"app_api_key": "app-key-of-the-simulator", "app_api_url": url}
+            config, catalog = folder / "config.json", folder / "catalog.json"
+            config.write_text(json.dumps(settings))
             command = [tap, "--config", str(config)]
-            catalog = json.loads(subprocess.check_output([*command, "--discover"]))
-            for stream in catalog["streams"]:
-                for entry in stream["metadata"]:
-                    if not entry["breadcrumb"]:
-                        entry["metadata"]["selected"] = (
-                            stream["tap_stream_id"] == "segment_membership"
-                        )
-            (folder / "catalog.json").write_text(json.dumps(catalog))
+            streams = json.loads(subprocess.check_output([*command, "--discover"], stderr=messages))
+            catalog.write_text(json.dumps(selected(streams, "segment_membership")))
 
             started = time.perf_counter()
-            selected = [*command, "--catalog", str(folder / "catalog.json")]
-            rows = subprocess.check_output(selected).count(b'"RECORD"')
+            command += ["--catalog", str(catalog)]
+            rows = subprocess.check_output(command, stderr=messages).count(b'"RECORD"')
             seconds = time.perf_counter() - started
             calls = requests.get(f"{url}/simulator/calls", timeout=60).json()
 

@@ -47,9 +47,8 @@ SCHEMA = {
 def messages(events: int) -> Iterator[dict[str, t.Any]]:
     """Make the Singer messages of a file of events; the same ones each time."""
     dice = random.Random(7)  # noqa: S311 (test data)
-    texts = [dice.randbytes(28).hex() for _ in range(1000)]
-    name = {"type": "SCHEMA", "stream": "person_event", "schema": SCHEMA, "key_properties": []}
-    yield name
+    texts = [dice.randbytes(33).hex() for _ in range(1000)]
+    yield {"type": "SCHEMA", "stream": "person_event", "schema": SCHEMA, "key_properties": []}
     for number in range(events):
         minute, second = number // 60 % 60, number % 60
         record = {
@@ -104,8 +103,12 @@ def bare_loop(file: Path, url: str) -> None:
     post()
 
 
-def measure(*command: str | Path) -> tuple[float, float]:
+def measure(log: Path, *command: str | Path) -> tuple[float, float]:
     """Run a program to its end.
+
+    Args:
+        log: Where its messages go.
+        command: The program and its arguments.
 
     Returns:
         Its wall time in seconds and its peak memory in MB.
@@ -114,11 +117,12 @@ def measure(*command: str | Path) -> tuple[float, float]:
         SystemExit: It failed.
     """
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    with log.open("w") as messages:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{command[0]} ended with {process.returncode}")
+        sys.exit(f"{command[0]} ended with {process.returncode}\n{log.read_text()}")
     return time.perf_counter() - started, usage.ru_maxrss / 1000
 
 
@@ -144,10 +148,12 @@ def main(events: int, bare: tuple[str, str] | None) -> None:
             rejects = {"rejected_records_path": str(folder / "rejected-records")}
             config.write_text(json.dumps(settings | rejects | {"requests_per_second": 0}))
             target = processes.BIN / "target-customerio"
-            loop = measure(
-                sys.executable, "-m", "benchmarks.target_events", "--bare", str(file), url
-            )
-            ours = measure(target, "--config", config, "--input", file)
+            itself = (sys.executable, "-m", "benchmarks.target_events")
+            loop = measure(folder / "loop.log", *itself, "--bare", str(file), url)
+            ours = measure(folder / "target.log", target, "--config", config, "--input", file)
+            received = requests.get(f"{url}/simulator/received", timeout=60).json()["items"]
+            if received != 2 * events:
+                sys.exit(f"The simulator received {received:,} items instead of {2 * events:,}.")
 
     programs = [("bare loop", *loop), ("target-customerio", *ours)]
     rows = [
