@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.routing import Route, Router
 
 from customerio_simulator.answers import JSONAnswer, app_error, unrouted
-from customerio_simulator.app_api import ROUTES, AppError, Call
+from customerio_simulator.app_api import ROUTES
+from customerio_simulator.app_api.call import AppError, Call
 from customerio_simulator.control import PREFIX, control
 from customerio_simulator.edge import Edge
 from customerio_simulator.faults import Faults
@@ -22,7 +23,7 @@ if t.TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from customerio_simulator.app_api import Endpoint
+    from customerio_simulator.app_api.call import Endpoint
     from customerio_simulator.workspace import Workspace
 
 

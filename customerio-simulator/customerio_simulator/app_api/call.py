@@ -1,0 +1,103 @@
+"""What every endpoint of the App API is made of: the call it sees and the errors it raises.
+
+An endpoint is a function of a call; it returns the body. Lists without pages ignore `limit`,
+`start` and `sort`, as the service does.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from customerio_simulator.answers import MalformedError, decode
+from customerio_simulator.tables import Row
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from customerio_simulator.workspace import Workspace
+
+
+class AppError(Exception):
+    """An error of the App API.
+
+    Args:
+        status: The HTTP status.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Call:
+    """What an endpoint sees of a request."""
+
+    workspace: Workspace
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+    def number(self, name: str = "id") -> int:
+        """Return an id in the path; what is no number is a bad request."""
+        if not self.path[name].isdecimal():
+            raise AppError(400)
+        return int(self.path[name])
+
+    def integer(self, name: str) -> int | None:
+        """Return a parameter that must be a number, or None."""
+        text = self.query.get(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise AppError(400) from None
+
+    def flag(self, name: str) -> bool:
+        """Return a parameter that is true or absent."""
+        return self.query.get(name, "").lower() in {"true", "1"}
+
+    def object(self) -> Row:
+        """Return the body, which must be a JSON object."""
+        try:
+            body = decode(self.body, object)
+        except MalformedError:
+            raise AppError(400) from None
+        if not isinstance(body, dict):
+            raise AppError(400)
+        return body
+
+    def listed(self, rows: Sequence[t.Any], *, null: bool = False) -> list[t.Any] | None:
+        """Return rows as a list, or null where the service answers so for nothing."""
+        return None if not rows and (null or self.workspace.options.null_lists) else list(rows)
+
+
+Endpoint = t.Callable[[Call], Row]
+
+
+def whole(table: str, envelope: str, *, null: bool = False) -> Endpoint:
+    """Return the endpoint of a list without pages."""
+
+    def answer(call: Call) -> Row:
+        return {envelope: call.listed(call.workspace.tables[table].rows[:], null=null)}
+
+    return answer
+
+
+def item(table: str, envelope: str) -> Endpoint:
+    """Return the endpoint of one row."""
+
+    def answer(call: Call) -> Row:
+        return {envelope: parent(call, table)}
+
+    return answer
+
+
+def parent(call: Call, table: str) -> Row:
+    """Return the row that the path names; 404 when it is gone."""
+    row = call.workspace.parent(table, call.number())
+    if row is None:
+        raise AppError(404)
+    return row
