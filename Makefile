@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PACKAGES := tap-customerio target-customerio customerio-simulator
 PYPROJECTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
-SCRIPTS := demo benchmarks scripts
+TYPED := $(foreach package,$(PACKAGES),$(package)/$(subst -,_,$(package))) demo benchmarks scripts
 JOBS := 2
 
 # An environment that happens to be active, or a project set up elsewhere, must not leak in.
@@ -46,8 +46,7 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/uv lock --check --quiet
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	for package in tap-customerio/tap_customerio target-customerio/target_customerio customerio-simulator/customerio_simulator $(SCRIPTS) tests/pipeline; \
-	  do $(BIN)/mypy --no-error-summary $$package || exit 1; done
+	for folder in $(TYPED); do $(BIN)/mypy --no-error-summary $$folder || exit 1; done
 	for package in $(PACKAGES); do (cd $$package && ../$(BIN)/deptry .) || exit 1; done
 	$(BIN)/check-jsonschema --builtin-schema vendor.meltano meltano.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
