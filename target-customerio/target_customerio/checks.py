@@ -17,6 +17,7 @@ import msgspec
 from jsonschema import Draft4Validator, Draft202012Validator
 from jsonschema.validators import extend, validator_for
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from target_customerio.event_id import METADATA_PREFIX
 from target_customerio.items import Rejection
@@ -74,7 +75,10 @@ class RecordCheck:
             for name, value in record.items()
             if name in self._properties or not name.startswith(METADATA_PREFIX)
         }
-        fault = next(self._validator.iter_errors(own), None)
+        try:
+            fault = next(self._validator.iter_errors(own), None)
+        except Unresolvable:
+            return Rejection("schema", None, "the schema refers to something that is not in it")
         return None if fault is None else _word(fault)
 
 

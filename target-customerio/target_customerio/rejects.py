@@ -127,8 +127,9 @@ class Rejects:
         self._schemas: dict[str, bytes] = {}
         self._failed = False
         with self._explained():
+            local = path.removeprefix("file://")
             self._store: Store = (
-                NumberedParts(path, run_id) if "://" in path else LocalFile(Path(path), run_id)
+                NumberedParts(path, run_id) if "://" in local else LocalFile(Path(local), run_id)
             )
 
     @property

@@ -1,0 +1,169 @@
+"""What the tests of the target share: records made into items, and the target as a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from target_customerio.checkpoints import Checkpoint
+from target_customerio.errors import RunEnded
+from target_customerio.items import Rejection
+from target_customerio.mapping import Mapping, ReceivedRecord, SchemaMessage
+from target_customerio.steps import Refused
+from target_customerio.streams import StreamEntries, read_entries
+from target_customerio.summary import Summary
+from target_customerio.target import TargetCustomerIO
+
+COMMAND = str(Path(sys.executable).with_name("target-customerio"))
+
+
+class Workshop:
+    """The way from a record to an item, without input and without network."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.summary = Summary()
+        target = TargetCustomerIO(
+            config={"site_id": "site", "track_api_key": "key", **settings.pop("config", {})}
+        )
+        self.mapping = Mapping(
+            target.mapper,
+            StreamEntries(read_entries(settings.pop("streams", []))),
+            self.summary,
+            **{"skip_unmapped": False, "send_nulls": False, "check_records": True} | settings,
+        )
+
+    def plan(self, stream: str, properties: dict[str, Any] | None = None, keys: Any = None) -> list:
+        schema = {"type": "object", "properties": properties or {}}
+        return self.mapping.plan(SchemaMessage(stream, schema, keys))
+
+    def item(self, stream, record, properties=None, keys=None) -> dict[str, Any]:
+        """Return the item that one record becomes."""
+        (route,) = self.plan(stream, properties, keys)
+        return self.item_of(route, record)
+
+    @staticmethod
+    def item_of(route, record) -> dict[str, Any]:
+        mapped = record if route.transform is None else route.transform(record)
+        source = ReceivedRecord("stream", "operation", b"{}", Checkpoint(), b"{}")
+        return json.loads(route.plan.item(mapped, source).encoded)
+
+    def rejection(self, stream, record, properties=None, keys=None) -> Rejection:
+        """Return why one record is refused."""
+        with pytest.raises(Refused) as refused:
+            self.item(stream, record, properties, keys)
+        return refused.value.rejection
+
+
+@pytest.fixture
+def workshop():
+    return Workshop
+
+
+class Run(NamedTuple):
+    """One run of the target as a process."""
+
+    exit_code: int
+    states: list[str]
+    log: str
+    rejects: list[dict[str, Any]]
+
+    @property
+    def error(self) -> str:
+        return " ".join(line for line in self.log.splitlines() if "| ERROR" in line)
+
+
+def as_lines(messages) -> bytes:
+    return b"".join(
+        message + b"\n" if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
+        for message in messages
+    )
+
+
+@pytest.fixture
+def simulator(customerio_simulator):
+    """A workspace without people and without a rate limit."""
+    return customerio_simulator(people=0, rate_limit=0)
+
+
+@pytest.fixture
+def configure(simulator, tmp_path):
+    """Write a configuration for the simulator and return its file."""
+
+    def write(**settings: Any) -> Path:
+        file = tmp_path / "config.json"
+        given = {
+            "site_id": simulator.site_id,
+            "track_api_key": simulator.track_api_key,
+            "track_api_url": simulator.url,
+            "rejected_records_path": str(tmp_path / "rejects"),
+        } | settings
+        file.write_text(json.dumps(given))
+        return file
+
+    return write
+
+
+def read_rejects(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(folder.glob("*.singer.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+@pytest.fixture
+def run(configure, tmp_path):
+    """Pipe messages into the target and return what came of it."""
+
+    def pipe(messages, *arguments: str, **settings: Any) -> Run:
+        command = [COMMAND, "--config", str(configure(**settings)), *arguments]
+        content = messages if isinstance(messages, bytes) else as_lines(messages)
+        done = subprocess.run(
+            command, input=content, capture_output=True, cwd=tmp_path, check=False, timeout=60
+        )
+        states = done.stdout.decode().splitlines()
+        rejects = read_rejects(tmp_path / "rejects")
+        return Run(done.returncode, states, done.stderr.decode(), rejects)
+
+    return pipe
+
+
+def schema(stream: str, properties: dict[str, Any] | None = None, keys: Any = ()) -> dict[str, Any]:
+    """Return a SCHEMA message; a column is a type, or a schema of its own."""
+    return {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": {
+            "type": "object",
+            "properties": {
+                name: {"type": [value, "null"]} if isinstance(value, str) else value
+                for name, value in (properties or {}).items()
+            },
+        },
+        "key_properties": list(keys),
+    }
+
+
+def record(stream: str, /, **columns: Any) -> dict[str, Any]:
+    """Return a RECORD message."""
+    return {"type": "RECORD", "stream": stream, "record": columns}
+
+
+def state(**value: Any) -> dict[str, Any]:
+    """Return a STATE message."""
+    return {"type": "STATE", "value": value}
+
+
+@pytest.fixture
+def singer():
+    """The messages of Singer, short to write."""
+
+    class Messages:
+        SCHEMA = staticmethod(schema)
+        RECORD = staticmethod(record)
+        STATE = staticmethod(state)
+        ended = RunEnded
+
+    return Messages
