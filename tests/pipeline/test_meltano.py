@@ -18,14 +18,12 @@ def pipeline(meltano, simulator):
     """Run Meltano against the simulator, as fast as it goes."""
 
     def call(*arguments, check=True, **settings):
-        return meltano(
-            *arguments,
-            check=check,
-            TAP_CUSTOMERIO_APP_API_URL=simulator.url,
-            TAP_CUSTOMERIO_REQUESTS_PER_SECOND="0",
-            TARGET_CUSTOMERIO_TRACK_API_URL=simulator.url,
-            **settings,
-        )
+        urls = {
+            "TAP_CUSTOMERIO_APP_API_URL": simulator.url,
+            "TAP_CUSTOMERIO_REQUESTS_PER_SECOND": "0",
+            "TARGET_CUSTOMERIO_TRACK_API_URL": simulator.url,
+        }
+        return meltano(*arguments, check=check, **(urls | settings))
 
     return call
 
@@ -72,6 +70,20 @@ def test_tap_to_files_and_again_from_the_state(pipeline, meltano, simulator, str
     assert len(second["segments"]) == 2 * len(first["segments"])
     assert len(first["activities"]) <= len(second["activities"]) < 2 * len(first["activities"])
     assert len(first["messages"]) <= len(second["messages"]) < 2 * len(first["messages"])
+
+
+def test_a_stream_that_fails_fails_the_run_and_no_other_stream(
+    pipeline, meltano, customerio_simulator, streams
+):
+    simulator = customerio_simulator(people=20, rate_limit=0, forbidden=("/v1/snippets",))
+    settings = {"TAP_CUSTOMERIO_APP_API_URL": simulator.url}
+    result = pipeline("run", "customerio-to-files", check=False, **settings)
+
+    assert result.returncode == 1
+    assert "snippets" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert rows(meltano.output).keys() >= set(streams) - {"snippets"}
+    assert not rows(meltano.output).get("snippets")
 
 
 def test_tap_to_mapper_to_loader_keeps_every_event(pipeline, meltano, simulator):

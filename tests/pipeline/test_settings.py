@@ -19,19 +19,32 @@ pytestmark = pytest.mark.parametrize("plugin", PLUGINS)
 
 
 @pytest.fixture
-def about(plugin, programs, run):
+def answer(plugin, programs, run):
+    """What the plugin tells about itself."""
+    return json.loads(run(programs / plugin, "--about", "--format=json").stdout)
+
+
+@pytest.fixture
+def about(answer):
     """The plugin's settings, as it tells them itself."""
-    answer = json.loads(run(programs / plugin, "--about", "--format=json").stdout)
     return answer["settings"]["properties"]
 
 
 @pytest.fixture
-def declared(plugin, root):
-    """The plugin's settings in meltano.yml, by name."""
+def entry(plugin, root):
+    """The plugin's entry in meltano.yml."""
     project = yaml.safe_load((root / "meltano.yml").read_text())
-    plugins = project["plugins"][PLUGINS[plugin]]
-    entry = next(entry for entry in plugins if entry["name"] == plugin)
+    return next(entry for entry in project["plugins"][PLUGINS[plugin]] if entry["name"] == plugin)
+
+
+@pytest.fixture
+def declared(entry):
+    """The plugin's settings in meltano.yml, by name."""
     return {setting["name"]: setting for setting in entry["settings"]}
+
+
+def test_meltano_knows_what_the_plugin_is_capable_of(answer, entry):
+    assert sorted(entry["capabilities"]) == sorted(answer["capabilities"])
 
 
 def test_meltano_declares_every_setting_with_label_description_and_kind(about, declared):
