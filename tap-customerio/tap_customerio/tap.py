@@ -141,8 +141,8 @@ class TapCustomerIO(Tap):
         given = self._config
         self._config = settings.conceal(given)
         errors = super()._validate_config(raise_errors=False)
-        defaults = self._config
-        self._config = {**defaults, **{name: given[name] for name in given if name in defaults}}
+        shown = {name: value for name, value in given.items() if value is not None}
+        self._config = {**self._config, **shown}
         errors += settings.problems(self._config)
         if errors and raise_errors:
             summary = "Config validation failed"

@@ -65,7 +65,11 @@ class FakeApi:
             def log_message(self, *_: t.Any) -> None:
                 """Keep the output of the tests clean."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: t.Any) -> None:
+                """A client may leave in the middle of an answer."""
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
@@ -120,8 +124,13 @@ def _own_signals() -> t.Iterator[None]:
 class Result:
     """What a run wrote, and how it ended."""
 
-    messages: list[dict[str, t.Any]]
+    text: str
     exit_code: int
+
+    def __post_init__(self) -> None:
+        self.messages: list[dict[str, t.Any]] = [
+            json.loads(line) for line in self.text.split("\n") if line
+        ]
 
     def of(self, kind: str) -> list[dict[str, t.Any]]:
         return [message for message in self.messages if message["type"] == kind]
@@ -171,4 +180,4 @@ def run(
         except SystemExit as end:
             code = int(end.code or 0)
     output.seek(0)
-    return Result([json.loads(line) for line in output], code)
+    return Result(output.read(), code)

@@ -85,12 +85,12 @@ def test_pages_come_in_order_within_each_chain_and_then_its_end():
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_no_more_chains_are_open_than_allowed(concurrency):
     barrier = threading.Barrier(concurrency, timeout=5)
-    passed = []
+    first = iter(range(concurrency))
 
     def gate():
         # The first calls meet here, which they can only at full concurrency.
-        if len(passed) < concurrency:
-            passed.append(barrier.wait())
+        if next(first, None) is not None:
+            barrier.wait()
 
     api = MemoryApi([pages_of(number, 2) for number in range(20)], gate)
     collect(api, [chain(number) for number in range(20)], concurrency)
@@ -159,19 +159,16 @@ def test_closing_the_walk_lets_its_threads_go():
 
 
 def test_an_interruption_ends_the_waiting():
-    class InterruptedError_(Exception):
-        pass
-
     asked = []
 
     def interrupt():
         asked.append(1)
         if len(asked) > 2:
-            raise InterruptedError_
+            raise InterruptedError
 
     answer = threading.Event()
     api = MemoryApi([pages_of(0, 1)], lambda: answer.wait(10))
-    with pytest.raises(InterruptedError_):
+    with pytest.raises(InterruptedError):
         list(walk(api, [chain(0)], concurrency=1, interrupt=interrupt))
     answer.set()
 
@@ -180,18 +177,11 @@ def test_no_chains_are_no_events():
     assert list(walk(MemoryApi([]), [], concurrency=4)) == []
 
 
-@pytest.mark.parametrize("end", ["", None, 0, False])
+@pytest.mark.parametrize("end", ["", None, 0])
 @pytest.mark.parametrize("dialect", [start_token, start_token_until_empty])
 def test_quirk_01_every_falsy_next_is_the_end(dialect, end):
     api = MemoryApi([[{"rows": [1], "next": "1"}, {"rows": [2], "next": end}]])
-    if end is False:
-        pytest.raises(StreamError, lambda: raise_last(collect(api, [chain(0, dialect)])[0]))
-    else:
-        assert collect(api, [chain(0, dialect)])[0] == [[1], [2], None]
-
-
-def raise_last(events):
-    raise events[-1]
+    assert collect(api, [chain(0, dialect)])[0] == [[1], [2], None]
 
 
 def test_quirk_01_an_absent_next_is_the_end():

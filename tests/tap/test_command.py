@@ -1,0 +1,294 @@
+"""The command line: exit codes, signals, pipes, and one line for each end."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from tap_customerio.tap import TapCustomerIO
+
+from .conftest import HTML, KEY, Reply, configuration, selection
+
+COMMAND = str(Path(sys.executable).with_name("tap-customerio"))
+CANARY = "canary@example.com"
+
+
+@pytest.fixture
+def tap(tmp_path, fake):
+    """Run the command on the fake server; settings and streams as named."""
+
+    def arguments(*streams, state=None, options=(), **settings):
+        files = {"config": configuration(fake.url, **settings)}
+        if streams:
+            files["catalog"] = selection(*streams)
+        if state is not None:
+            files["state"] = state
+        found = [COMMAND]
+        for name, content in files.items():
+            path = tmp_path / f"{name}.json"
+            path.write_text(json.dumps(content))
+            found += [f"--{name}", str(path)]
+        return [*found, *options]
+
+    return arguments
+
+
+class Ended(t.NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def finish(arguments):
+    """Run the command in this process, and look for what must never be in its output."""
+    output, log = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    root, hook = logging.getLogger(), sys.excepthook
+    handlers, level = list(root.handlers), root.level
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(log):
+        try:
+            TapCustomerIO.cli.main(arguments[1:], prog_name="tap-customerio")
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            root.handlers[:], sys.excepthook = handlers, hook
+            root.setLevel(level)
+            logging.captureWarnings(capture=False)
+    output.seek(0)
+    ended = Ended(code, output.read(), log.getvalue())
+    assert "Traceback" not in ended.stderr
+    for secret in (KEY, CANARY):
+        assert secret not in ended.stderr
+    return ended
+
+
+def errors(ended):
+    return [line for line in ended.stderr.splitlines() if "| ERROR " in line]
+
+
+def messages(text):
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+def test_all_is_well(tap, fake):
+    fake.routes["/v1/snippets"] = {"snippets": [{"name": CANARY}]}
+    ended = subprocess.run(tap("snippets"), capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 0
+    assert CANARY not in ended.stderr
+    assert [m["type"] for m in messages(ended.stdout)] == ["SCHEMA", "RECORD", "STATE"]
+    assert errors(ended) == []
+
+
+@pytest.mark.parametrize("option", ["--version", "--about", "--discover", "--help"])
+def test_nothing_is_asked_for_when_only_the_program_is_looked_at(option):
+    ended = finish([COMMAND, option])
+    assert ended.returncode == 0
+    assert ended.stdout
+
+
+def test_about_tells_the_settings_and_no_capability_that_means_nothing():
+    about = json.loads(finish([COMMAND, "--about", "--format=json"]).stdout)
+    assert about["capabilities"] == [
+        "catalog", "state", "discover", "about", "stream-maps", "schema-flattening",
+        "structured-logging",
+    ]  # fmt: skip
+    settings = about["settings"]["properties"]
+    assert settings["app_api_key"]["secret"] is True
+    assert all(setting.get("description") for setting in settings.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"app_api_key": 12345}, "app_api_key"),
+        ({"app_api_key": ""}, "app_api_key"),
+        ({"region": "de"}, "region"),
+        ({"start_date": "soon"}, "start_date"),
+        ({"app_api_url": "http://example.com"}, "app_api_url"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--test",)])
+def test_a_bad_setting_is_one_line_and_exit_code_1(tap, settings, text, options):
+    ended = finish(tap(options=options, **settings))
+    assert ended.returncode == 1
+    assert len([line for line in errors(ended) if text in line]) == 1
+    assert "12345" not in ended.stderr
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
+@pytest.mark.parametrize("content", ["{", "[]", "5", ""])
+def test_a_file_that_is_no_json_object_is_one_line_and_exit_code_1(tap, option, content, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    ended = finish([*tap(), option, str(path)])
+    assert ended.returncode == 1
+    (line,) = errors(ended)
+    assert option in line
+
+
+def test_a_catalog_of_another_kind_is_one_line(tap, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text('{"streams": [{"name": 5}]}')
+    ended = finish([*tap(), "--catalog", str(path)])
+    assert ended.returncode == 1
+    assert "--discover" in errors(ended)[0]
+
+
+def test_a_missing_config_is_one_line(tap, tmp_path):
+    ended = finish([COMMAND, "--config", str(tmp_path / "none.json")])
+    assert ended.returncode == 1
+    assert len(errors(ended)) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(500, {"errors": [{"detail": CANARY}]}),
+        Reply(403, {"errors": [{"detail": CANARY}]}),
+        Reply(400, CANARY.encode()),
+        Reply(200, HTML + CANARY.encode(), {"Content-Type": "text/html"}),
+        Reply(200, f'{{"snippets": [{{"name": "{CANARY}"'.encode()),
+        Reply(302, b"", {"Location": f"http://127.0.0.1:1/{CANARY}"}),
+        Reply(200, {"snippets": [{"value": CANARY}]}),
+        Reply(200, {"snippets": CANARY}),
+    ],
+    ids=["500", "403", "400", "html", "cut", "redirect", "no key", "no list"],
+)
+def test_a_stream_that_fails_is_one_line_without_a_value(tap, fake, reply):
+    fake.routes["/v1/snippets"] = reply
+    fake.routes["/v1/collections"] = {"collections": [{"id": 1}]}
+    ended = finish(tap("snippets", "collections"))
+    assert ended.returncode == 1
+    assert len(errors(ended)) == 2
+    assert "snippets" in errors(ended)[0]
+    kinds = [m.get("stream") for m in messages(ended.stdout) if m["type"] == "RECORD"]
+    assert kinds == ["collections"]
+
+
+def test_a_defect_is_one_line_without_a_value(tap, fake):
+    fake.routes["/v1/snippets"] = {"snippets": [{"name": CANARY}]}
+    maps = {"snippets": {"broken": "int(name)"}}
+    ended = finish(tap("snippets", stream_maps=maps))
+    assert ended.returncode == 1
+    assert "Unexpected" in errors(ended)[-1]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_a_signal_ends_the_run_with_whole_lines_and_a_true_state(tap, fake, number, code):
+    release = threading.Event()
+
+    def answer(query):
+        if query["start_ts"] == str(1_793_491_200):  # 2026-11-01
+            return {"messages": [{"id": "1", "created": 1_793_491_200}]}
+        release.wait(20)
+        return {"messages": []}
+
+    fake.routes["/v1/messages"] = answer
+    command = tap("messages", start_date="2026-11-01", end_date="2026-11-15", max_concurrency=1)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        output = "".join(process.stdout.readline() for _ in range(3))
+        process.send_signal(number)
+        output += process.stdout.read()  # ends, though the second answer is still out
+        log = process.stderr.read()
+        assert not release.is_set()
+        release.set()
+    assert process.returncode == code
+    assert "Traceback" not in log
+    assert [message["type"] for message in messages(output)] == ["SCHEMA", "RECORD", "STATE"]
+    assert messages(output)[-1]["value"]["bookmarks"]["messages"] == {
+        "replication_key": "created",
+        "replication_key_value": "2026-11-07T23:59:59Z",
+        "resume_from": "2026-11-08T00:00:00Z",
+    }
+
+
+def test_a_signal_is_heard_while_records_are_written(tap, fake):
+    rows = [{"id": str(number), "timestamp": 5} for number in range(1000)]
+    fake.routes["/v1/activities"] = lambda query: {
+        "activities": [{**row, "id": f"{query.get('start', '0')}-{row['id']}"} for row in rows],
+        "next": str(int(query.get("start", "0")) + 1),
+    }
+    command = tap("activities")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        output = process.stdout.readline() + process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        output += process.stdout.read()
+        log = process.stderr.read()
+    assert process.returncode == 143
+    assert "Traceback" not in log
+    assert messages(output)[-1]["type"] == "STATE"
+    assert messages(output)[-1]["value"]["bookmarks"]["activities"] == {}
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly(tap, fake):
+    rows = [{"id": "1", "timestamp": 5, "data": {"padding": "x" * 900}}] * 100
+    fake.routes["/v1/activities"] = lambda query: {
+        "activities": rows, "next": str(int(query.get("start", "0")) + 1),
+    }  # fmt: skip
+    command = tap("activities")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        log = process.stderr.read()
+    assert process.returncode == 1
+    assert "Traceback" not in log
+    assert "| ERROR " not in log
+
+
+def test_a_full_disk_is_one_line(tap, fake):
+    fake.routes["/v1/snippets"] = {"snippets": [{"name": "a"}]}
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            tap("snippets"), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert len(errors(ended)) == 1
+
+
+# The connection test
+
+
+def test_the_connection_test_reads_one_page_each_of_campaigns_and_segments(tap, fake):
+    fake.routes["/v1/campaigns"] = {"campaigns": None}
+    fake.routes["/v1/segments"] = {"segments": [{"id": 1}]}
+    ended = finish(tap(options=["--test"]))
+    assert ended.returncode == 0
+    assert fake.paths() == ["/v1/campaigns", "/v1/segments"]
+    assert [line[0] for line in ended.stdout.splitlines()] == ["✓"] * 3
+
+
+def test_the_connection_test_says_what_is_wrong(tap, fake):
+    fake.routes["/v1/campaigns"] = {"campaigns": []}
+    fake.routes["/v1/segments"] = Reply(403, {})
+    ended = finish(tap(options=["--test"]))
+    assert ended.returncode == 1
+    assert [line[0] for line in ended.stdout.splitlines()] == ["✓", "✓", "✗"]
+    assert "scope" in ended.stdout
+
+
+def test_the_schema_test_writes_schemas_and_asks_for_nothing(tap, fake):
+    ended = finish(tap(options=["--test=schema"]))
+    assert ended.returncode == 0
+    assert len(messages(ended.stdout)) == 14
+    assert fake.calls == []
