@@ -12,7 +12,9 @@ from pathlib import Path
 import click
 import msgspec
 from singer_sdk import Target
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
@@ -241,10 +243,22 @@ class TargetCustomerIO(Target):
         for name in MEANINGLESS:
             config_jsonschema["properties"].pop(name, None)
 
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805 - a property of the class
+        """Do as the SDK does, but name the variable that cannot be read, and never its value."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        config: dict[str, t.Any] = {}
+        for name, setting in cls.config_jsonschema["properties"].items():
+            config |= read_variable(cls._env_var_prefix, name, setting)
+        return config
+
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Do as the SDK does, but never show a value: it may be a secret in the wrong place."""
         self.append_builtin_config(self.config_jsonschema)
+        # A null is a setting left out: some callers can say it no other way.
+        self._config = {name: value for name, value in self._config.items() if value is not None}
         validator = JSONSchemaValidator(self.config_jsonschema)
         faults = [describe_fault(fault) for fault in validator.iter_errors(self._config)]
         if faults and raise_errors:
@@ -284,12 +298,34 @@ class TargetCustomerIO(Target):
         except RunEnded as end:
             cls.logger.error("%s", end)  # noqa: TRY400 - a sentence for the user, no traceback
             sys.exit(end.exit_code)
+        except ConfigValidationError as fault:
+            cls.logger.error("%s", " ".join(fault.errors))  # noqa: TRY400
+            sys.exit(1)
         except SingerSDKError as fault:
             cls.logger.error("%s", fault)  # noqa: TRY400
             sys.exit(1)
         except Exception as fault:  # noqa: BLE001 - whatever it is, a traceback may show a record
             cls.logger.error("%s", describe_defect(fault))  # noqa: TRY400
             sys.exit(1)
+
+
+def read_variable(prefix: str, name: str, setting: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a setting from the environment; nothing if it is not there.
+
+    Args:
+        prefix: What the names of the target's variables begin with.
+        name: The setting.
+        setting: Its schema.
+
+    Raises:
+        RunEnded: The variable cannot be read.
+    """
+    try:
+        return parse_environment_config({"properties": {name: setting}}, prefix)
+    except ValueError:
+        kind = ", ".join(setting.get("type", ["object"]))
+        msg = f"The environment variable {prefix}{name.upper()} must be JSON of the type {kind}."
+        raise RunEnded(msg) from None
 
 
 def describe_defect(fault: Exception) -> str:
