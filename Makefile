@@ -53,7 +53,8 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet .github
 
-bench: .venv/.synced  ## measure tap and target against a floor, on this machine
+bench: .venv/.synced  ## measure simulator, tap and target on this machine
+	@$(BIN)/python -m benchmarks.simulator_ceiling
 	@$(BIN)/python -m benchmarks.target_events
 	@$(BIN)/python -m benchmarks.tap_memberships
 
