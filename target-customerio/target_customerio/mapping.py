@@ -6,6 +6,7 @@ Everything that can be decided when a SCHEMA comes is decided there, so that a r
 from __future__ import annotations
 
 import typing as t
+from copy import deepcopy
 
 import msgspec
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
@@ -65,7 +66,7 @@ class StreamPlan:
         Args:
             operation: What the records mean.
             context: What is known about the stream.
-            check: Holds a record against the schema; None if it shall not be.
+            check: Holds a record against its schema; None if it shall not be.
             counts: Is counted up.
             repetitions: Remembers the ids that events got.
         """
@@ -84,21 +85,29 @@ class StreamPlan:
             else ""
         )
 
-    def item(self, record: dict[str, t.Any] | Rejection, source: SourceRecord) -> Item:
+    def item(
+        self,
+        record: dict[str, t.Any],
+        mapped: dict[str, t.Any] | Rejection,
+        source: SourceRecord,
+    ) -> Item:
         """Return what to send for a record.
 
         Args:
-            record: The record after the stream map, not changed; or why that failed.
+            record: The record as it came, which is what its schema describes; not changed.
+            mapped: The record after the stream map, not changed; or why that failed.
             source: Where it came from.
 
         Raises:
             Refused: It cannot be sent.
         """
         self.counts.records += 1
-        if isinstance(record, Rejection):
-            raise Refused(record)
+        if isinstance(mapped, Rejection):
+            raise Refused(mapped)
         try:
-            return self._item(record, source)
+            if self._check is not None and (broken := self._check(record)):
+                raise Refused(broken)
+            return self._item(mapped, source)
         except RecursionError:
             raise Refused(TOO_DEEP) from None
 
@@ -106,8 +115,6 @@ class StreamPlan:
         for key in self._keys:
             if key not in record:
                 raise Refused(Rejection("required", key, f"the record lacks its key {key}"))
-        if self._check is not None and (broken := self._check(record)):
-            raise Refused(broken)
         draft = self._build(record)
         encoded = encode(draft.item)
         if too_large := limits.check_item(encoded):
@@ -190,15 +197,17 @@ class Mapping:
             RunEnded: The stream means no operation, or schema and settings contradict each other.
         """
         stream = message.stream
+        # Made of a copy: stream maps change the schema that they are given.
+        check = self._check(stream, deepcopy(message.schema)) if self._check_records else None
         self._mapper.register_raw_stream_schema(stream, message.schema, message.key_properties)
         return [
             route
             for stream_map in self._mapper.stream_maps[stream]
             if not isinstance(stream_map, RemoveRecordTransform)
-            and (route := self._route(stream, stream_map))
+            and (route := self._route(stream, stream_map, check))
         ]
 
-    def _route(self, stream: str, stream_map: StreamMap) -> Route | None:
+    def _route(self, stream: str, stream_map: StreamMap, check: RecordCheck | None) -> Route | None:
         name = stream_map.stream_alias
         entry = self._entries.find(name)
         operation = operation_of(name, entry)
@@ -223,7 +232,7 @@ class Mapping:
         plan = StreamPlan(
             operation,
             context,
-            check=self._check(name, schema) if self._check_records else None,
+            check=check,
             counts=self._summary.of(stream, operation.name),
             repetitions=self._repetitions,
         )

@@ -73,7 +73,7 @@ class Summary:
                     f"{counts.identical:,} of them the id of an identical one"
                 )
         for stream, number in self.skipped.items():
-            yield f"{stream}: {number:,} records skipped, as `unmapped_streams` is `skip`"
+            yield f"{stream}: {number:,} records skipped, as the settings leave the stream out"
         records = sum(counts.records for counts in self._streams.values())
         yield (
             f"{traffic.bodies:,} bodies, {traffic.bytes_sent:,} bytes, {traffic.calls:,} calls, "

@@ -157,7 +157,7 @@ class TargetCustomerIO(Target):
                 self._schemas[stream],
             )
             try:
-                item = plan.item(mapped, source)
+                item = plan.item(record, mapped, source)
             except Refused as refused:
                 self._ledger.rejected(source, refused.rejection)
                 continue

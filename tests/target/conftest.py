@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from singer_sdk.plugin_base import _ConfigInput
 
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.errors import RunEnded
@@ -50,7 +52,7 @@ class Workshop:
     def item_of(route, record) -> dict[str, Any]:
         mapped = record if route.transform is None else route.transform(record)
         source = ReceivedRecord("stream", "operation", b"{}", Checkpoint(), b"{}")
-        return json.loads(route.plan.item(mapped, source).encoded)
+        return json.loads(route.plan.item(record, mapped, source).encoded)
 
     def rejection(self, stream, record, properties=None, keys=None) -> Rejection:
         """Return why one record is refused."""
@@ -113,15 +115,47 @@ def read_rejects(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
+@pytest.fixture(autouse=True)
+def _keep_signals(monkeypatch):
+    """Leave the test's own process its handlers."""
+    monkeypatch.setattr(TargetCustomerIO, "_setup_signal_handlers", lambda _: None)
+
+
 @pytest.fixture
-def run(configure, tmp_path):
-    """Pipe messages into the target and return what came of it."""
+def run(configure, tmp_path, monkeypatch, caplog, capsys):
+    """Pipe messages into the target, in this process, and return what came of it."""
+
+    def pipe(messages, **settings: Any) -> Run:
+        monkeypatch.chdir(tmp_path)
+        caplog.clear()
+        content = messages if isinstance(messages, bytes) else as_lines(messages)
+        config = _ConfigInput(config=json.loads(configure(**settings).read_text()))
+        exit_code = 0
+        with caplog.at_level("INFO"):
+            try:
+                TargetCustomerIO.invoke(config=config, file_input=io.BytesIO(content))
+            except SystemExit as end:
+                exit_code = end.code
+        log = "\n".join(f"| {one.levelname} | {one.getMessage()}" for one in caplog.records)
+        states = capsys.readouterr().out.splitlines()
+        return Run(exit_code, states, log, read_rejects(tmp_path / "rejects"))
+
+    return pipe
+
+
+@pytest.fixture
+def process(configure, tmp_path):
+    """Pipe messages into the target as a process of its own, and return what came of it."""
 
     def pipe(messages, *arguments: str, **settings: Any) -> Run:
         command = [COMMAND, "--config", str(configure(**settings)), *arguments]
-        content = messages if isinstance(messages, bytes) else as_lines(messages)
         done = subprocess.run(
-            command, input=content, capture_output=True, cwd=tmp_path, check=False, timeout=60
+            command,
+            input=as_lines(messages),
+            capture_output=True,
+            cwd=tmp_path,
+            check=False,
+            timeout=60,
         )
         states = done.stdout.decode().splitlines()
         rejects = read_rejects(tmp_path / "rejects")

@@ -148,6 +148,6 @@ def test_the_summary_says_what_happened_by_stream_field_and_reason(desk):
         "s (person_event): 1 rejected: - required",
         "s (person_event): 2,000 events without an id got one, 5 of them the id of an identical one",
         "t (person_event): 3 records, 3 accepted, 0 rejected",
-        "other: 7 records skipped, as `unmapped_streams` is `skip`",
+        "other: 7 records skipped, as the settings leave the stream out",
         "3 bodies, 1,500,000 bytes, 4 calls, 2.0 seconds, 1,002 records a second",
     ]
