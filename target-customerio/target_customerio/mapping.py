@@ -197,17 +197,18 @@ class Mapping:
             RunEnded: The stream means no operation, or schema and settings contradict each other.
         """
         stream = message.stream
-        # Made of a copy: stream maps change the schema that they are given.
-        check = self._check(stream, deepcopy(message.schema)) if self._check_records else None
+        original = deepcopy(message.schema)  # stream maps change the schema that they are given
         self._mapper.register_raw_stream_schema(stream, message.schema, message.key_properties)
         return [
             route
             for stream_map in self._mapper.stream_maps[stream]
             if not isinstance(stream_map, RemoveRecordTransform)
-            and (route := self._route(stream, stream_map, check))
+            and (route := self._route(stream, stream_map, original))
         ]
 
-    def _route(self, stream: str, stream_map: StreamMap, check: RecordCheck | None) -> Route | None:
+    def _route(
+        self, stream: str, stream_map: StreamMap, original: dict[str, t.Any]
+    ) -> Route | None:
         name = stream_map.stream_alias
         entry = self._entries.find(name)
         operation = operation_of(name, entry)
@@ -232,7 +233,7 @@ class Mapping:
         plan = StreamPlan(
             operation,
             context,
-            check=check,
+            check=self._check(stream, original) if self._check_records else None,
             counts=self._summary.of(stream, operation.name),
             repetitions=self._repetitions,
         )

@@ -1,0 +1,178 @@
+"""Ends that nobody planned: signals, a kill, a closed pipe. Nothing is lost, nothing has two ids."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from target_customerio.errors import Interrupted
+from target_customerio.signals import Signals
+
+from .conftest import COMMAND, as_lines, record, schema, state
+
+EVENTS = 400
+
+
+def messages(number: int = EVENTS):
+    """Return people and events without ids, with a STATE after every tenth record."""
+    lines = [schema("person_event", {"user_id": "integer"}), schema("person_identify", {}, ["id"])]
+    for one in range(number):
+        stamp = 1713484800 + one
+        lines.append(record("person_event", user_id=one % 7, event_name="seen", timestamp=stamp))
+        lines.append(record("person_identify", id=one, plan="free"))
+        if one % 10 == 9:
+            lines.append(state(done=one + 1))
+    return lines
+
+
+@pytest.fixture
+def start_target(configure, tmp_path):
+    """Start the target as a process that reads from a pipe."""
+    processes = []
+
+    def start(**settings):
+        process = subprocess.Popen(
+            [COMMAND, "--config", str(configure(**settings))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+
+
+def wait_until(condition, seconds: float = 20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def finish(process) -> tuple[int, list[dict], str]:
+    """Wait for the end and return the exit code, the states and the log."""
+    process.wait(30)
+    states = [json.loads(line) for line in process.stdout.read().splitlines()]
+    return process.returncode, states, process.stderr.read().decode()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_on_an_idle_pipe_delivers_what_was_read(start_target, simulator, number, code):
+    process = start_target()
+    read = schema("person_event", {"says": "string"})  # whose announcement tells that it was read
+    process.stdin.write(as_lines([*messages(30), read]))
+    process.stdin.flush()
+    announcements = 0
+    while announcements < 2:
+        announcements += b"has no key" in process.stderr.readline()
+    sent = time.monotonic()
+    process.send_signal(number)
+    exit_code, states, log = finish(process)
+    assert time.monotonic() - sent < 4
+    assert exit_code == code
+    assert states[-1] == {"done": 30}
+    assert len(simulator.events()) == 30
+    assert len(simulator.people()) == 30
+    assert "Traceback" not in log
+
+
+def test_a_signal_while_a_body_is_sent_waits_for_its_answer(start_target, simulator):
+    simulator.fault(times=1, path="/api/v2/batch", delay=1.0)
+    process = start_target(max_concurrency=1)
+    feed(process, messages(30))
+    wait_until(lambda: simulator.calls(), 30)
+    process.send_signal(signal.SIGTERM)
+    exit_code, states, _ = finish(process)
+    assert exit_code == 143
+    assert states[-1] == {"done": 30}
+    assert len(simulator.events()) == 30
+
+
+def test_a_second_signal_ends_the_process_at_once(start_target, simulator):
+    simulator.fault(times=100, path="/api/v2/batch", status=503, retry_after=60)
+    process = start_target()
+    feed(process, messages(30))
+    wait_until(lambda: simulator.calls(), 30)
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.send_signal(signal.SIGTERM)
+    exit_code, states, _ = finish(process)
+    assert exit_code == -signal.SIGTERM
+    assert states == []
+
+
+def feed(process, lines):
+    try:
+        process.stdin.write(as_lines(lines))
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_at_any_moment_and_run_again_nothing_is_missing(
+    start_target, run, simulator, number, seed
+):
+    """A tap that begins again at the STATE sends what follows it; the rest was delivered."""
+    lines = messages()
+    simulator.fault(times=1000, path="/api/v2/batch", delay=0.02)
+    process = start_target(max_concurrency=4)
+    feeder = threading.Thread(target=feed, args=(process, lines))
+    feeder.start()
+    calls = random.Random(seed).randrange(1, 8)
+    wait_until(lambda: len(simulator.calls()) >= calls or process.poll() is not None, 30)
+    process.send_signal(number)
+    out = process.stdout.read()
+    process.wait(30)
+    feeder.join()
+    done = json.loads(out.splitlines()[-1])["done"] if out else 0
+    assert len(simulator.events()) >= done
+    assert len(simulator.people()) >= done
+
+    resume = next(at for at, line in enumerate(lines) if line == state(done=done)) if done else 1
+    again = run([*lines[:2], *lines[resume + 1 :]])
+    assert again.exit_code == 0, again.log
+    people = {person["id"] for person in simulator.people().values() if person["id"]}
+    assert people == {str(one) for one in range(EVENTS)}
+    events = simulator.events()
+    assert sorted(one["timestamp"] - 1713484800 for one in events) == list(range(EVENTS))
+    assert len({one["id"] for one in events}) == EVENTS
+
+
+def test_a_closed_standard_output_is_one_sentence(start_target, simulator):
+    process = start_target()
+    process.stdout.close()
+    feed(process, messages(10))
+    process.wait(30)
+    log = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "STATE cannot be written to standard output" in log
+    assert "Traceback" not in log
+    assert "Exception ignored" not in log
+
+
+def test_a_signal_is_raised_only_where_nothing_can_be_lost(monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    signals = Signals()
+    signals.receive(signal.SIGTERM)
+    with pytest.raises(Interrupted) as ended:
+        signals.check()
+    assert ended.value.exit_code == 143
+    waiting = Signals()
+    with pytest.raises(Interrupted), waiting.raised():
+        waiting.receive(signal.SIGINT)
