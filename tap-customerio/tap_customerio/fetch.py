@@ -173,8 +173,7 @@ class _Walk:
         return not self._open and not self._new
 
     def _has_work(self) -> bool:
-        sendable = len(self._next) + min(len(self._new), self._concurrency - self._open)
-        return sendable > self._claimed
+        return len(self._next) + len(self._new) > self._claimed
 
     def _hire(self) -> None:
         """Start a worker if there is work that nobody waits for; called with the lock held."""

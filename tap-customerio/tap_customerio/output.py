@@ -30,8 +30,12 @@ class Output(MsgSpecWriter):
 
     @override
     def write_message(self, message: Message) -> None:
+        line = self.format_message(message)
         try:
-            sys.stdout.buffer.write(self.format_message(message))
+            written = sys.stdout.buffer.write(line)
+            # With PYTHONUNBUFFERED a signal can cut a write short.
+            while written < len(line):
+                written += sys.stdout.buffer.write(line[written:])
         except OSError as error:
             _give_up(error)
         if not isinstance(message, RecordMessage):
