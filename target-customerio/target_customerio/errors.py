@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from singer_sdk.exceptions import RecordsWithoutSchemaException
+
 
 class RunEnded(Exception):  # noqa: N818 - an end that was asked for is no error
     """The run stops reading. The text says in a sentence what to change, without any value."""
@@ -11,6 +13,10 @@ class RunEnded(Exception):  # noqa: N818 - an end that was asked for is no error
 
 class InvalidLine(RunEnded):
     """The input is no Singer stream from this line on."""
+
+
+class RecordBeforeSchema(InvalidLine, RecordsWithoutSchemaException):
+    """A RECORD came before the SCHEMA of its stream; the SDK has a name for that."""
 
 
 class Interrupted(RunEnded):

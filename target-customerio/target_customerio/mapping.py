@@ -114,7 +114,7 @@ class StreamPlan:
     def _item(self, record: dict[str, t.Any], source: SourceRecord) -> Item:
         for key in self._keys:
             if key not in record:
-                raise Refused(Rejection("required", key, f"the record lacks its key {key}"))
+                raise Refused(Rejection("missing_key", key, f"the record lacks its key {key}"))
         draft = self._build(record)
         encoded = encode(draft.item)
         if too_large := limits.check_item(encoded):

@@ -106,17 +106,18 @@ class MessageReader(GenericSingerReader[bytes]):
             self.fail("is no Singer message")
         return message
 
-    def fail(self, what: str) -> t.NoReturn:
+    def fail(self, what: str, kind: type[InvalidLine] = InvalidLine) -> t.NoReturn:
         """End the run because of the current line.
 
         Args:
             what: What is wrong with it, without any value.
+            kind: What to raise.
 
         Raises:
             InvalidLine: Always.
         """
         msg = f"Line {self.line_number:,} of the input {what}. Nothing after it was read."
-        raise InvalidLine(msg)
+        raise kind(msg)
 
     def _lines(self, source: t.IO[t.Any]) -> Iterator[bytes]:
         """Yield the lines of the input without their ends, as soon as each is whole."""

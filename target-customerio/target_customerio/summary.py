@@ -43,11 +43,6 @@ class Summary:
         """Return the counts of a stream and operation, to be counted up."""
         return self._streams.setdefault((stream, operation), StreamCounts())
 
-    @property
-    def rejected(self) -> int:
-        """How many records were refused."""
-        return sum(counts.rejected.total() for counts in self._streams.values())
-
     def note_rejected(self, stream: str, operation: str, rejection: Rejection) -> None:
         """Count a record that was refused."""
         self.of(stream, operation).rejected[rejection.field or "-", rejection.reason] += 1

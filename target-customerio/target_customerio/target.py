@@ -21,7 +21,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from target_customerio.api import DeliveryStopped, TrackClient
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.delivery import Delivery
-from target_customerio.errors import RunEnded
+from target_customerio.errors import RecordBeforeSchema, RunEnded
 from target_customerio.ledger import Ledger
 from target_customerio.mapping import Mapping, ReceivedRecord, Route, SchemaMessage
 from target_customerio.reader import MessageReader
@@ -124,11 +124,11 @@ class TargetCustomerIO(Target):
         reader = self.message_reader
         try:
             message = msgspec.convert(message_dict, SchemaMessage)
-        except msgspec.ValidationError:
-            reader.fail("is a SCHEMA that lacks its stream, its schema or the names of its keys")
+            _ = message.schema["properties"]
+        except (msgspec.ValidationError, KeyError):
+            reader.fail("is a SCHEMA that lacks its stream, its schema or its properties")
         if self._schemas.get(message.stream) == reader.line:
             return
-        message.schema.setdefault("properties", {})
         routes = self._mapping.plan(message)
         self._schemas[message.stream] = reader.line
         self._routes[message.stream] = routes
@@ -143,7 +143,9 @@ class TargetCustomerIO(Target):
         if not isinstance(stream, str) or type(record) is not dict:
             self.message_reader.fail("is a RECORD that lacks its stream or its record")
         if stream not in self._routes:
-            self.message_reader.fail("is a RECORD before the SCHEMA of its stream")
+            self.message_reader.fail(
+                "is a RECORD before the SCHEMA of its stream", RecordBeforeSchema
+            )
         routes = self._routes[stream]
         for transform, plan in routes:
             mapped = record if transform is None else transform(record)

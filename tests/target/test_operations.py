@@ -239,7 +239,7 @@ def test_a_record_that_lacks_its_key_is_refused(workshop, key):
     rejection = workshop().rejection(
         "person_identify", record | {"email": "a@b.c"}, {}, ["id", "tenant"]
     )
-    assert (rejection.reason, rejection.field) == ("required", key)
+    assert (rejection.reason, rejection.field) == ("missing_key", key)
 
 
 def test_a_record_that_is_nested_too_deep_is_refused(workshop):
