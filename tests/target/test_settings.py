@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
+import logging
+import sys
 
 import pytest
+from click.testing import CliRunner
 from singer_sdk.exceptions import ConfigValidationError
 
 from target_customerio.errors import RunEnded
@@ -35,7 +35,11 @@ def test_defaults_are_those_of_the_documentation():
         "unmapped_streams": "error",
         "streams": [],
         "validate_records": True,
-        **{name: config[name] for name in ("flattening_enabled", "flattening_max_key_length") if name in config},
+        **{
+            name: config[name]
+            for name in ("flattening_enabled", "flattening_max_key_length")
+            if name in config
+        },
     }
 
 
@@ -52,10 +56,16 @@ def test_quirk_43_white_space_around_credentials_is_removed():
 def test_settings_that_mean_nothing_here_are_not_offered():
     properties = SETTINGS.to_dict()
     TargetCustomerIO.append_builtin_config(properties)
-    assert properties["properties"].keys().isdisjoint(
-        {"add_record_metadata", "load_method", "batch_size_rows", "batch_config"}
+    assert (
+        properties["properties"]
+        .keys()
+        .isdisjoint({"add_record_metadata", "load_method", "batch_size_rows", "batch_config"})
     )
-    assert properties["properties"].keys() >= {"validate_records", "stream_maps", "stream_map_config"}
+    assert properties["properties"].keys() >= {
+        "validate_records",
+        "stream_maps",
+        "stream_map_config",
+    }
 
 
 def test_every_number_is_an_integer_and_every_setting_described():
@@ -136,27 +146,30 @@ def test_https_loopback_and_named_hosts_are_allowed(url):
     assert check_url("track_api_url", url, ["proxy.internal"]) is None
 
 
-COMMAND = Path(os.sys.executable).with_name("target-customerio")
+@pytest.fixture
+def call(monkeypatch, caplog, tmp_path):
+    """Call the command in this process; return the exit code and everything that it said."""
+
+    def call(*arguments, environment=None):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        caplog.clear()
+        try:
+            with caplog.at_level("INFO"):
+                command = TargetCustomerIO.get_singer_command()
+                done = CliRunner().invoke(command, arguments, input="", env=environment)
+        finally:
+            logging.captureWarnings(capture=False)
+        log = [record.getMessage() for record in caplog.records]
+        assert not any(record.exc_info for record in caplog.records)
+        return done.exit_code, done.stdout, [*log, *done.stderr.splitlines()]
+
+    return call
 
 
-def call(*arguments, environment=(), folder=None):
-    done = subprocess.run(
-        [str(COMMAND), *arguments],
-        input="",
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=60,
-        cwd=folder,
-        env=os.environ | dict(environment),
-    )
-    assert "Traceback" not in done.stderr + done.stdout
-    return done
-
-
-def test_about_and_version_need_no_configuration():
-    assert call("--version").stdout.startswith("target-customerio v")
-    about = json.loads(call("--about", "--format=json").stdout)
+def test_about_and_version_need_no_configuration(call):
+    assert call("--version")[1].startswith("target-customerio v")
+    about = json.loads(call("--about", "--format=json")[1])
     secrets = {name for name, one in about["settings"]["properties"].items() if one.get("secret")}
     assert secrets == {"site_id", "track_api_key", "app_api_key"}
     assert "batch" not in about["capabilities"]
@@ -170,21 +183,23 @@ def test_about_and_version_need_no_configuration():
         ('["73551"]', "not a JSON object"),
         (None, "cannot be read"),
         ('{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}', "stream_maps"),
-        ('{"site_id": "a", "track_api_key": "b", "flattening_enabled": true}', "flattening_max_depth"),
+        (
+            '{"site_id": "a", "track_api_key": "b", "flattening_enabled": true}',
+            "flattening_max_depth",
+        ),
     ],
 )
-def test_a_bad_configuration_is_one_line_and_no_traceback(tmp_path, content, text):
+def test_a_bad_configuration_is_one_line_and_no_traceback(call, tmp_path, content, text):
     file = tmp_path / "config.json"
     if content is not None:
         file.write_text(content)
-    done = call("--config", str(file), folder=tmp_path)
-    assert done.returncode != 0
-    complaints = [line for line in done.stderr.splitlines() if text in line]
-    assert len(complaints) == 1
-    assert "73551" not in done.stderr
+    exit_code, _, lines = call("--config", str(file))
+    assert exit_code != 0
+    assert len([line for line in lines if text in line]) == 1
+    assert not [line for line in lines if "73551" in line]
 
 
-def test_settings_come_from_the_environment_as_well(tmp_path, simulator):
+def test_settings_come_from_the_environment_as_well(call, tmp_path, simulator):
     streams = json.dumps([{"stream": "s", "operation": "person_identify"}])
     environment = {
         "TARGET_CUSTOMERIO_SITE_ID": simulator.site_id,
@@ -199,22 +214,25 @@ def test_settings_come_from_the_environment_as_well(tmp_path, simulator):
         '{"type":"SCHEMA","stream":"s","schema":{"properties":{}},"key_properties":[]}\n'
         '{"type":"RECORD","stream":"s","record":{"id":7}}\n'
     )
-    done = call("--config=ENV", "--input", str(file), environment=environment.items(), folder=tmp_path)
-    assert done.returncode == 0
+    assert call("--config=ENV", "--input", str(file), environment=environment)[0] == 0
     assert [person["id"] for person in simulator.people().values()] == ["7"]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MAX_RETRIES", "secret-value-7"), ("STREAMS", "[secret-value-7"), ("STREAM_MAPS", "secret-value-7")],
+    [
+        ("MAX_RETRIES", "secret-value-7"),
+        ("STREAMS", "[secret-value-7"),
+        ("STREAM_MAPS", "secret-value-7"),
+    ],
 )
-def test_an_environment_variable_that_cannot_be_read_is_named(tmp_path, name, value):
+def test_an_environment_variable_that_cannot_be_read_is_named(call, name, value):
     environment = {
         "TARGET_CUSTOMERIO_SITE_ID": "a",
         "TARGET_CUSTOMERIO_TRACK_API_KEY": "b",
         f"TARGET_CUSTOMERIO_{name}": value,
     }
-    done = call("--config=ENV", environment=environment.items(), folder=tmp_path)
-    assert done.returncode == 1
-    assert f"TARGET_CUSTOMERIO_{name}" in done.stderr.splitlines()[-1]
-    assert "secret-value-7" not in done.stderr
+    exit_code, _, lines = call("--config=ENV", environment=environment)
+    assert exit_code == 1
+    assert f"TARGET_CUSTOMERIO_{name}" in lines[-1]
+    assert not [line for line in lines if "secret-value-7" in line]
