@@ -7,19 +7,21 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from singer_sdk.plugin_base import _ConfigInput
 
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.errors import RunEnded
-from target_customerio.items import Rejection
 from target_customerio.mapping import Mapping, ReceivedRecord, SchemaMessage
 from target_customerio.steps import Refused
 from target_customerio.streams import StreamEntries, read_entries
 from target_customerio.summary import Summary
 from target_customerio.target import TargetCustomerIO
+
+if TYPE_CHECKING:
+    from target_customerio.items import Rejection
 
 COMMAND = str(Path(sys.executable).with_name("target-customerio"))
 

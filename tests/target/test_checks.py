@@ -33,7 +33,11 @@ def check(properties, record, **schema):
         ({"pattern": "^a"}, ["ab", 1], ["b"]),
         ({"minimum": 1, "maximum": 3}, [1, 3, Decimal("2.5"), "x"], [0, Decimal("3.1")]),
         ({"exclusiveMinimum": 1, "exclusiveMaximum": 3}, [2], [1, 3]),
-        ({"multipleOf": Decimal("0.01")}, [1, Decimal("1.25"), Decimal("1E+30")], [Decimal("1.255")]),
+        (
+            {"multipleOf": Decimal("0.01")},
+            [1, Decimal("1.25"), Decimal("1E+30")],
+            [Decimal("1.255")],
+        ),
         ({"multipleOf": 5}, [10], [11]),
         ({"multipleOf": Decimal("1E-38")}, [123456789012, Decimal("0.1")], []),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, ["a", None], [1]),
@@ -42,13 +46,17 @@ def check(properties, record, **schema):
         ({"not": {"type": "string"}}, [1], ["a"]),
         ({"$ref": "#/definitions/small"}, [1], [11]),
         ({"format": "date-time", "type": "string"}, ["soon"], []),
-        ({"type": "object", "properties": {"a": {"type": "integer"}}}, [{"a": 1}, {}], [{"a": "1"}]),
+        (
+            {"type": "object", "properties": {"a": {"type": "integer"}}},
+            [{"a": 1}, {}],
+            [{"a": "1"}],
+        ),
         ({"type": "object", "required": ["a"]}, [{"a": 1}], [{}]),
         ({"properties": {"a": {}}, "additionalProperties": False}, [{"a": 1}], [{"b": 1}]),
         ({"additionalProperties": {"type": "string"}}, [{"a": "b"}], [{"a": 1}]),
         ({"items": {"properties": {"a": {"minimum": 1}}}}, [[{"a": 2}, {}]], [[{"a": 0}]]),
     ],
-)  # fmt: skip
+)
 def test_each_keyword_tells_valid_from_invalid(column, valid, invalid):
     definitions = {"small": {"maximum": 10}}
     for value in valid:
@@ -89,10 +97,15 @@ def test_columns_that_taps_add_are_not_checked():
             "a.*",
             'breaks type: "integer"',
         ),
-        ({"a": {"multipleOf": Decimal("0.5")}}, {"a": Decimal("0.7")}, "a", "breaks multipleOf: \"0.5\""),
+        (
+            {"a": {"multipleOf": Decimal("0.5")}},
+            {"a": Decimal("0.7")},
+            "a",
+            'breaks multipleOf: "0.5"',
+        ),
         ({"a": {"required": ["b", "c"]}}, {"a": {"b": "secret"}}, "a", "the schema requires c"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_put_into_words_of_the_schema_alone(properties, record, field, message):
     rejection = check(properties, record)
     assert (rejection.field, rejection.message) == (field, message)

@@ -35,7 +35,9 @@ class Desk:
         return ReceivedRecord(stream, "person_event", b'{"n":1}', self.ledger.admit(), b"{}")
 
     def items(self, number: int, stream: str = "s") -> list[Item]:
-        return [Item(b"{}", "id:1", True, self.record(stream)) for _ in range(number)]
+        return [
+            Item(b"{}", "id:1", is_event=True, record=self.record(stream)) for _ in range(number)
+        ]
 
 
 @pytest.fixture
@@ -146,7 +148,10 @@ def test_the_summary_says_what_happened_by_stream_field_and_reason(desk):
         "s (person_event): 2,002 records, 2,000 accepted, 2 rejected",
         "s (person_event): 1 rejected: attributes.plan invalid",
         "s (person_event): 1 rejected: - required",
-        "s (person_event): 2,000 events without an id got one, 5 of them the id of an identical one",
+        (
+            "s (person_event): 2,000 events without an id got one, "
+            "5 of them the id of an identical one"
+        ),
         "t (person_event): 3 records, 3 accepted, 0 rejected",
         "other: 7 records skipped, as the settings leave the stream out",
         "3 bodies, 1,500,000 bytes, 4 calls, 2.0 seconds, 1,002 records a second",

@@ -48,10 +48,14 @@ def event(workshop, record, properties=None, **settings):
         ({"id": 1, "cio_id": "a3000001", "phone": "+1"}, {"id": "1"}, {"phone": "+1"}),
         ({"id": 1, "anonymous_id": "anon"}, {"id": "1"}, {"anonymous_id": "anon"}),
         ({"id": 1, "anonymous_id": "", "email": ""}, {"id": "1"}, {}),
-        ({"id": 1, "timestamp": 5, "event_name": "x"}, {"id": "1"}, {"timestamp": 5, "event_name": "x"}),
+        (
+            {"id": 1, "timestamp": 5, "event_name": "x"},
+            {"id": "1"},
+            {"timestamp": 5, "event_name": "x"},
+        ),
         ({"id": 1, "customer_id": 2, "user_id": 3}, {"id": "1"}, {"customer_id": 2, "user_id": 3}),
     ],
-)  # fmt: skip
+)
 def test_whom_a_person_record_is_about(workshop, record, identifiers, attributes):
     assert identify(workshop, record) == (identifiers, attributes)
 
@@ -228,7 +232,8 @@ def test_an_item_may_take_32000_bytes_and_not_one_more(workshop):
     (route,) = workshop().plan("person_event")
     record = {"person_id": 1, "event_name": "e", "a": ""}
     rest = 32_000 - len(route.plan.item(record, record, None).encoded)
-    assert len((lambda one: route.plan.item(one, one, None))(record | {"a": "x" * rest}).encoded) == 32_000
+    full = record | {"a": "x" * rest}
+    assert len(route.plan.item(full, full, None).encoded) == 32_000
     assert workshop().rejection("person_event", record | {"a": "x" * (rest + 1)}).field == "item"
 
 

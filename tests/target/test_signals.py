@@ -1,4 +1,4 @@
-"""Ends that nobody planned: signals, a kill, a closed pipe. Nothing is lost, nothing has two ids."""
+"""Ends that nobody planned: nothing is lost then, and nothing gets two ids."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_signal_while_a_body_is_sent_waits_for_its_answer(start_target, simula
     simulator.fault(times=1, path="/api/v2/batch", delay=1.0)
     process = start_target(max_concurrency=1)
     feed(process, messages(30))
-    wait_until(lambda: simulator.calls(), 30)
+    wait_until(simulator.calls, 30)
     process.send_signal(signal.SIGTERM)
     exit_code, states, _ = finish(process)
     assert exit_code == 143
@@ -105,7 +105,7 @@ def test_a_second_signal_ends_the_process_at_once(start_target, simulator):
     simulator.fault(times=100, path="/api/v2/batch", status=503, retry_after=60)
     process = start_target()
     feed(process, messages(30))
-    wait_until(lambda: simulator.calls(), 30)
+    wait_until(simulator.calls, 30)
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)

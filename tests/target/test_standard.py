@@ -27,7 +27,7 @@ class TestStandard(get_target_test_class(TargetCustomerIO, config=CONFIG)):
     """What every target of the SDK must bear."""
 
     def test_target_record_missing_key_property(self, run, singer):
-        """The suite wants such a record to end the run; here it is a reject, and the run goes on."""
+        """The suite wants it to end the run; here it is a reject, and the run goes on."""
         done = run(
             [
                 singer.SCHEMA("person_identify", {"id": "integer", "metric": "integer"}, ["id"]),

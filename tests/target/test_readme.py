@@ -1,0 +1,64 @@
+"""The README says what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from target_customerio import limits
+from target_customerio.settings import STREAM, read_settings
+from target_customerio.streams import StreamEntry, read_entries
+from target_customerio.target import TargetCustomerIO
+
+from .tables import README, filled
+
+
+@pytest.fixture
+def text():
+    return README.read_text()
+
+
+def test_its_tables_are_those_of_the_code(text):
+    assert filled(text) == text
+
+
+def test_its_examples_are_valid(text):
+    (entries,) = re.findall(r'```json\n({"streams".*?)```', text, re.DOTALL)
+    streams = json.loads(entries)["streams"]
+    config = TargetCustomerIO(
+        config={"site_id": "a", "track_api_key": "b", "streams": streams}
+    ).config
+    assert len(read_settings(config).entries) == len(streams)
+
+
+def test_it_describes_every_key_of_an_entry(text):
+    table = text.split("### What streams mean")[1].split("## Operations")[0]
+    described = set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE))
+    assert described == set(StreamEntry.__struct_fields__)
+    assert described == set(STREAM.to_dict()["properties"])
+
+
+def test_every_described_key_is_read():
+    (entry,) = read_entries([{"stream": "a", "event_names": {"a": "b"}, "timestamp": "t"}])
+    assert (entry.event_names, entry.timestamp) == ({"a": "b"}, "t")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        f"{limits.PERSON_ATTRIBUTES} attributes",
+        f"names of {limits.PERSON_ATTRIBUTE_NAME_BYTES} bytes",
+        f"values of {limits.PERSON_ATTRIBUTE_VALUE_BYTES:,} bytes",
+        f"`id` of {limits.PERSON_ID_BYTES} bytes",
+        f"name {limits.EVENT_NAME_BYTES} bytes",
+        f"item {limits.ITEM_BYTES:,} bytes",
+    ],
+)
+def test_it_states_the_limits(text, limit):
+    assert limit in " ".join(text.split())
+
+
+def test_it_states_the_exit_codes(text):
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == ["0", "1", "143"]
