@@ -180,6 +180,7 @@ def test_an_edit_that_makes_no_sense_is_refused(client, order, text):
 def test_the_clock_is_set_and_moved(client, now):
     assert client.simulator.now() == now
     assert client.simulator.clock(advance=60) == now + 60
+    assert client.simulator.clock(advance=5) == now + 65
     assert client.simulator.clock(now=now + 1000, advance=1) == now + 1001
     client.simulator.edit(add={"activities": 1})
     newest = client.get("/v1/activities", limit=3, deleted="true")["activities"]

@@ -81,6 +81,13 @@ def test_ids_in_paths_must_be_numbers(client):
     assert client.ask("/v1/campaigns/first/actions").status_code == 400
 
 
+def test_a_body_larger_than_any_endpoint_takes(client):
+    answer = client.session.post(
+        f"{client.url}/v1/customers", data=b" " * 17_000_000, headers=client.bearer, timeout=30
+    )
+    assert answer.status_code == 413
+
+
 def test_references_differ(client):
     details = {client.ask("/v1/campaigns/999/actions").text for _ in range(3)}
     assert len(details) == 3

@@ -126,16 +126,19 @@ def shape(value, path="$"):
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(ANSWERS) if (RECORDED / name).exists()])
-def test_recorded_shapes_occur(serve, name):
-    client = serve(messages=900)
-    recorded = shape(json.loads((RECORDED / name).read_text()))
-    assert recorded - shape(ANSWERS[name](client)) == set()
+def recorded(name):
+    """Return the recorded body, or nothing to compare where the recordings do not lie beside."""
+    path = RECORDED / name
+    return shape(json.loads(path.read_text())) if path.exists() else set()
 
 
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [pytest.param(name, answer, id=name) for name, answer in sorted(ANSWERS.items())],
-)
-def test_every_compared_answer_is_an_object(client, name, answer):
-    assert isinstance(answer(client), dict)
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_answers_have_the_shape_of_recorded_ones(serve, name):
+    answer = ANSWERS[name](serve(messages=900))
+    assert isinstance(answer, dict)
+    assert recorded(name) - shape(answer) == set()
+
+
+def test_a_missing_key_and_a_wrong_type_are_seen():
+    ours, theirs = {"a": [{"b": 1}]}, {"a": [{"b": "1"}, {"b": 1, "c": None}]}
+    assert shape(theirs) - shape(ours) == {("$.a[].b", "str"), ("$.a[].c", "NoneType")}
