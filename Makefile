@@ -58,8 +58,10 @@ bench: .venv/.synced  ## measure simulator, tap and target on this machine
 	@$(BIN)/python -m benchmarks.target_events
 	@$(BIN)/python -m benchmarks.tap_memberships
 
-settings: .venv/.synced  ## write the plugins' settings into meltano.yml and .env.example
+settings: .venv/.synced  ## write meltano.yml, .env.example and the tables of the READMEs from the code
 	@$(BIN)/python scripts/settings.py
+	@$(BIN)/python -m tests.tap.tables
+	@$(BIN)/python -m tests.target.tables
 
 clean:  ## remove what the other commands made
 	rm -rf .venv .tools .meltano .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis demo-output rejected-records dist
