@@ -12,15 +12,13 @@ import re
 import sys
 import threading
 import typing as t
-import urllib.parse
-from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 
 import backoff
-import msgspec
 import requests
 import requests.adapters
 
+from tap_customerio.answers import Answer, Request
 from tap_customerio.errors import (
     RETRIED_STATUSES,
     AnswerError,
@@ -55,77 +53,6 @@ CONNECT_TIMEOUT: t.Final = 10
 """Seconds to wait for a connection; an answer may take as long as the settings say."""
 
 _REFERENCE = re.compile(rb"\(reference ([A-Za-z0-9_-]{1,64})\)")
-_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
-_TOKEN = msgspec.json.Decoder(str | int | None)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One GET.
-
-    Attributes:
-        path: The path template, for example `/v1/segments/{segment_id}/membership`.
-        ids: What the template's placeholders stand for.
-        params: The query.
-    """
-
-    path: str
-    ids: t.Mapping[str, object] = field(default_factory=dict)
-    params: t.Mapping[str, str | int] = field(default_factory=dict)
-
-    @property
-    def call(self) -> str:
-        """Method and path template: how a request is named in texts."""
-        return f"GET {self.path}"
-
-    def url(self, base: str) -> str:
-        """Address of the request.
-
-        Args:
-            base: Scheme and host.
-        """
-        quoted = {name: urllib.parse.quote(str(value), safe="") for name, value in self.ids.items()}
-        return base + self.path.format(**quoted)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The body of a 200: a JSON object, its values not decoded yet.
-
-    Attributes:
-        request: What was asked.
-        envelope: The object.
-        size: Length of the body in bytes.
-    """
-
-    request: Request
-    envelope: dict[str, msgspec.Raw]
-    size: int
-
-    def rows(self, key: str) -> list[msgspec.Raw]:
-        """The list under a key; null and absent lists are empty ones.
-
-        Raises:
-            UnreadableAnswerError: If something else is there.
-        """
-        try:
-            found = _ROWS.decode(self.envelope.get(key, b"null"))
-        except msgspec.DecodeError as error:
-            raise UnreadableAnswerError(self.request.call, f"no list under `{key}`") from error
-        return found or []
-
-    def token(self) -> str | None:
-        """The token of the next page; None for all the ways to say that there is none.
-
-        Raises:
-            UnreadableAnswerError: If `next` is neither text nor a number.
-        """
-        try:
-            found = _TOKEN.decode(self.envelope.get("next", b"null"))
-        except msgspec.DecodeError as error:
-            raise UnreadableAnswerError(self.request.call, "an unknown kind of `next`") from error
-        return str(found) if found else None
 
 
 class _BearerAuth(requests.auth.AuthBase):
@@ -282,7 +209,7 @@ class AppApi:
             return UnauthorizedError(self._settings.app_api_url or self._settings.region)
         found = _REFERENCE.search(response.content[:4096])
         reference = found.group(1).decode() if found else ""
-        structured = status == requests.codes.not_found and _is_object(response.content)
+        structured = status == requests.codes.not_found and Answer.read(request, response.content)
         return (VanishedError if structured else AnswerError)(request.call, status, reference)
 
 
@@ -291,21 +218,12 @@ class CancelledError(RunError):
 
 
 def _read(request: Request, response: requests.Response) -> Answer | Failure:
-    try:
-        envelope = _ENVELOPE.decode(response.content)
-    except msgspec.DecodeError:
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        found = "a page of HTML" if kind == "text/html" else "a body that is no whole JSON object"
-        return Failure(UnreadableAnswerError(request.call, found), retried=True)
-    return Answer(request, envelope, len(response.content))
-
-
-def _is_object(body: bytes) -> bool:
-    try:
-        _ENVELOPE.decode(body)
-    except msgspec.DecodeError:
-        return False
-    return True
+    answer = Answer.read(request, response.content)
+    if answer is not None:
+        return answer
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+    found = "a page of HTML" if kind == "text/html" else "a body that is no whole JSON object"
+    return Failure(UnreadableAnswerError(request.call, found), retried=True)
 
 
 def _session(settings: Settings) -> requests.Session:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_customerio.api import AppApi, Request
+from tap_customerio.answers import Request
 from tap_customerio.errors import TapError
+
+if t.TYPE_CHECKING:
+    from tap_customerio.api import AppApi
 
 CHECKS: t.Final[tuple[tuple[str, str], ...]] = (
     ("campaigns", "/v1/campaigns"),

@@ -17,14 +17,17 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from tap_customerio.api import Answer, AppApi, Request
+from tap_customerio.answers import Answer, Request
 from tap_customerio.pagination import Dialect, Tokens, unpaged
 
 if t.TYPE_CHECKING:
     import msgspec
 
-BUFFER_BYTES: t.Final = 4_000_000
-"""Bodies that wait for the consumer before no further request is sent."""
+    from tap_customerio.api import AppApi
+
+BUFFER_BYTES: t.Final = 20_000_000
+"""Bodies that may wait for the consumer or be on their way, each of those taken to be as large as
+the pages before it were on average: eight full pages of a segment's members, 200 of activities."""
 
 POLL_SECONDS: t.Final = 0.1
 """How often a waiting consumer looks whether it was told to stop."""
@@ -86,7 +89,7 @@ class End:
     error: Exception | None = None
 
 
-Event = t.Union[Page, End]  # noqa: UP007 - `|` between classes fails on Python 3.10 at run time
+Event = Page | End
 
 
 @dataclass(eq=False)
@@ -141,6 +144,8 @@ class _Walk:
         self._claimed = 0  # workers that wait for their turn
         self._events: deque[Event] = deque()
         self._buffered = 0
+        self._pages = 0
+        self._average = 0.0
 
     def events(self, interrupt: t.Callable[[], None]) -> t.Iterator[Event]:
         """Hand on what arrives until every chain has ended."""
@@ -175,6 +180,11 @@ class _Walk:
     def _has_work(self) -> bool:
         return len(self._next) + len(self._new) > self._claimed
 
+    def _has_room(self) -> bool:
+        under_way = self._workers - self._idle
+        expected = self._buffered + (under_way + 1) * self._average
+        return expected <= BUFFER_BYTES or not (under_way or self._buffered)
+
     def _hire(self) -> None:
         """Start a worker if there is work that nobody waits for; called with the lock held."""
         if self._idle or self._workers >= self._concurrency or not self._has_work():
@@ -192,7 +202,7 @@ class _Walk:
         with self._changed:
             self._idle += 1
             while not self._stop.is_set() and not self._finished():
-                if self._buffered < BUFFER_BYTES and self._has_work():
+                if self._has_room() and self._has_work():
                     self._idle -= 1
                     self._claimed += 1
                     self._hire()
@@ -233,8 +243,12 @@ class _Walk:
                     self._next.append(part)
                 else:
                     self._events.append(part)
-                    self._buffered += part.size if isinstance(part, Page) else 0
-                    self._open -= isinstance(part, End)
+                if isinstance(part, Page):
+                    self._buffered += part.size
+                    self._pages += 1
+                    self._average += (part.size - self._average) / self._pages
+                elif isinstance(part, End):
+                    self._open -= 1
             self._changed.notify_all()
 
 

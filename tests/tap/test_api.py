@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from tap_customerio.api import AppApi, Request
+from tap_customerio.answers import Request
+from tap_customerio.api import AppApi
 from tap_customerio.errors import (
     AnswerError,
     RunError,

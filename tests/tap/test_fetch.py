@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tap_customerio import fetch
-from tap_customerio.api import Answer
+from tap_customerio.answers import Answer
 from tap_customerio.errors import StreamError
 from tap_customerio.fetch import Chain, End, Page, walk
 from tap_customerio.pagination import start_token, start_token_until_empty, unpaged
