@@ -7,13 +7,12 @@ the way a number or a time is written, or of the `_sdc_*` columns that a tap add
 from __future__ import annotations
 
 import hashlib
-import re
 import typing as t
 from collections import deque
 from decimal import MAX_PREC, Context, Decimal
 
 import msgspec
-from ulid import base32
+from ulid import ULID
 
 from target_customerio.times import nanoseconds
 
@@ -36,7 +35,11 @@ LARGEST_EXPONENT = 400
 REMEMBERED = 100_000
 """How many derived ids are remembered to count identical events."""
 
-VALID_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII | re.IGNORECASE)
+ULID_CHARACTERS = 26
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+SHIFTS = range(120, -1, -10)
+"""A ULID in text, ten bits at a time: it is written for every event that brings no id."""
 
 EXACT = Context(prec=MAX_PREC)
 ONE = Decimal(1)
@@ -49,7 +52,13 @@ encode_canonically = msgspec.json.Encoder(
 
 def is_ulid(text: str) -> bool:
     """Tell whether `text` is a valid ULID, which Customer.io takes as the id of an event."""
-    return VALID_ULID.fullmatch(text) is not None
+    if len(text) != ULID_CHARACTERS:
+        return False
+    try:
+        ULID.from_str(text)
+    except ValueError:
+        return False
+    return True
 
 
 def derive(parts: Sequence[object], moment: int | None) -> str:
@@ -65,7 +74,8 @@ def derive(parts: Sequence[object], moment: int | None) -> str:
     """
     milliseconds = max(moment, 0) // NANOSECONDS_IN_A_MILLISECOND if moment else 0
     digest = hashlib.sha256(encode_canonically(parts)).digest()
-    return base32.encode(milliseconds.to_bytes(6, "big") + digest[:HASH_BYTES])
+    number = milliseconds << 80 | int.from_bytes(digest[:HASH_BYTES], "big")
+    return "".join([PAIRS[number >> shift & 1023] for shift in SHIFTS])
 
 
 def canonical(value: object) -> object:

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
     from target_customerio.rejects import Rejects
     from target_customerio.summary import Summary
 
+CHECKPOINT_OF = attrgetter("record.checkpoint")
 STREAM_OF = attrgetter("record.stream", "record.operation")
 
 JUDGED_FROM = 1_000
@@ -68,9 +69,9 @@ class Ledger:
             for (stream, operation), number in Counter(map(STREAM_OF, items)).items():
                 self._summary.of(stream, operation).accepted += number
             self._judge()
-        checkpoints = [item.record.checkpoint for item in items]
+        checkpoints = list(map(CHECKPOINT_OF, items))
         numbers = Counter(map(id, checkpoints))  # by identity: equal ones are not the same
-        for checkpoint in {id(each): each for each in checkpoints}.values():
+        for checkpoint in dict(zip(map(id, checkpoints), checkpoints, strict=True)).values():
             self._checkpoints.settle(checkpoint, numbers[id(checkpoint)])
 
     def rejected(self, record: SourceRecord, rejection: Rejection) -> None:

@@ -70,9 +70,9 @@ def unix_seconds(value: object) -> int:
 
 
 def _read_text(text: str) -> int:
-    if NUMBER.fullmatch(text):
-        return _read_number(Decimal(text))
-    if text[4:5] != "-" or text[7:8] != "-" or text[13:14] != ":" or text[16:17] != ":":
+    if text[4:5] != "-" or text[13:14] != ":" or text[16:17] != ":" or text[7:8] != "-":
+        if NUMBER.fullmatch(text):
+            return _read_number(Decimal(text))
         text = _to_the_second(text)
     if text[10] not in "Tt ":
         raise ValueError
