@@ -42,7 +42,9 @@ def attributes(*, of_person: bool) -> StepKind:
                 read_times(columns, times)
             for column, value in columns.items():
                 if value is not None or send_nulls:
-                    name = names[column] if column in names else name_of(column)
+                    name = names.get(column)
+                    if name is None and column not in names:
+                        name = name_of(column)
                     if name is not None:
                         found[name] = value
             if of_person and (broken := limits.check_person_attributes(found, encode)):

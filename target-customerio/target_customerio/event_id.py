@@ -17,7 +17,7 @@ from ulid import ULID
 from target_customerio.times import nanoseconds
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from target_customerio.times import Times
 
@@ -91,17 +91,20 @@ def canonical(value: object) -> object:
     return value
 
 
-def canonical_record(record: Mapping[str, object], times: Mapping[str, Times]) -> dict[str, object]:
+def canonical_record(
+    record: Mapping[str, object], times: Mapping[str, Times], columns: Container[str]
+) -> dict[str, object]:
     """Return a record in canonical form: readable times as nanoseconds, nulls left out.
 
     Args:
         record: The record as it came.
         times: The columns that hold points in time.
+        columns: Names of columns that are known to be no metadata, so that they need no look.
     """
     members = {
         name: value if type(value) in PLAIN else canonical(value)
         for name, value in record.items()
-        if value is not None and name[:5] != METADATA_PREFIX
+        if value is not None and (name in columns or not name.startswith(METADATA_PREFIX))
     }
     for name, places in times.items():
         if name in members:

@@ -75,7 +75,7 @@ class MessageReader(GenericSingerReader[bytes]):
             for line in self._lines(file_input or self.default_input):
                 self.line = line
                 self.line_number += 1
-                if not line.strip():
+                if not line or line.isspace():
                     continue
                 message = self.deserialize_json(line)
                 kind = message["type"]
@@ -121,6 +121,7 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def _lines(self, source: t.IO[t.Any]) -> Iterator[bytes]:
         """Yield the lines of the input without their ends, as soon as each is whole."""
+        signals = self._signals
         pieces: list[bytes] = []  # of a line that is not whole yet
         for chunk in self._chunks(source):
             first, *rest = chunk.split(b"\n")
@@ -129,7 +130,8 @@ class MessageReader(GenericSingerReader[bytes]):
                 yield b"".join(pieces)
                 *whole, last = rest
                 for line in whole:
-                    self._signals.check()
+                    if signals.received is not None:
+                        signals.check()
                     yield line
                 pieces = [last]
         if any(pieces):

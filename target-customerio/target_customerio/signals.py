@@ -13,10 +13,14 @@ if t.TYPE_CHECKING:
 
 
 class Signals:
-    """What signals have come."""
+    """What signals have come.
+
+    Attributes:
+        received: The number of the signal that asks the run to end; None if none has come.
+    """
 
     def __init__(self) -> None:
-        self._received: int | None = None
+        self.received: int | None = None
         self._is_waiting = False
 
     def receive(self, number: int) -> None:
@@ -30,7 +34,7 @@ class Signals:
         Raises:
             Interrupted: The main thread waits for input, which may never come.
         """
-        self._received = number
+        self.received = number
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
         if self._is_waiting:
@@ -38,8 +42,8 @@ class Signals:
 
     def check(self) -> None:
         """Raise `Interrupted` if a signal has come."""
-        if self._received is not None:
-            raise Interrupted(self._received)
+        if self.received is not None:
+            raise Interrupted(self.received)
 
     @contextlib.contextmanager
     def raised(self) -> Iterator[None]:

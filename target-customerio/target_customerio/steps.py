@@ -13,6 +13,7 @@ import msgspec
 
 from target_customerio import limits
 from target_customerio.event_id import (
+    METADATA_PREFIX,
     canonical,
     canonical_record,
     derive,
@@ -196,16 +197,19 @@ def event_id(default: str) -> StepKind:
         stream, keys = context.stream, context.keys
         time_column = context.entry.timestamp or "timestamp"
         times = {name: places for name, places in context.times.items() if name != time_column}
+        columns = frozenset(
+            name for name in context.columns if not name.startswith(METADATA_PREFIX)
+        )
         key_times = {name: places for name, places in times.items() if name in keys}
 
         def parts(draft: Draft) -> list[object]:
             """Return what makes the event the event that it is."""
             record, moment = draft.record, draft.moment
             if keys and moment is not None:
-                key = canonical_record({name: record.get(name) for name in keys}, key_times)
+                key = canonical_record({name: record.get(name) for name in keys}, key_times, keys)
                 if len(key) == len(keys):  # none of them is null
                     return ["key", draft.identifier, moment, key]
-            whole = canonical_record(record, times)
+            whole = canonical_record(record, times, columns)
             whole.pop(column, None)  # empty, whatever way a tap says that
             if moment is not None:
                 whole[time_column] = moment
