@@ -6,6 +6,7 @@ import secrets
 import typing as t
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from customerio_simulator.answers import JSONAnswer, app_error, unrouted
@@ -20,7 +21,6 @@ from customerio_simulator.pagination import BadTokenError
 from customerio_simulator.track_api import Track
 
 if t.TYPE_CHECKING:
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from customerio_simulator.app_api.call import Endpoint
@@ -66,11 +66,12 @@ class App:
             query = dict(request.query_params)
             call = Call(self._workspace, request.path_params, query, await request.body())
             try:
-                return JSONAnswer(function(call))
+                body = function(call)
             except BadTokenError:
                 return app_error(400)
             except AppError as error:
                 return app_error(error.status)
+            return Response(status_code=204) if body is None else JSONAnswer(body)
 
         return answer
 

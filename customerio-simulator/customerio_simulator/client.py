@@ -93,9 +93,13 @@ class Simulator:
         """
         return list(self._ask("GET", "events"))
 
-    def objects(self) -> list[dict[str, t.Any]]:
-        """Return the objects that were written, with the people related to them."""
-        return list(self._ask("GET", "objects"))
+    def objects(self, *, written: bool = True) -> list[dict[str, t.Any]]:
+        """Return objects as stored, with the people related to them.
+
+        Args:
+            written: Whether to leave out generated objects that nobody has changed.
+        """
+        return list(self._ask("GET", "objects", params={"written": str(written).lower()}))
 
     def received(self) -> dict[str, int]:
         """Return counters: requests, bodies, items, accepted, rejected, deduplicated, bytes."""

@@ -37,6 +37,10 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         attributes = person["attributes"]
         return {"id": attributes.get("id"), "email": attributes.get("email"), **person}
 
+    def objects(parameters: dict[str, t.Any]) -> object:
+        written = parameters.get("written", True) in {True, "true"}
+        return list(workspace.objects.described(written=written))
+
     def clear_faults(_: dict[str, t.Any]) -> object:
         faults.clear()
         return {}
@@ -60,7 +64,7 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         ("GET", "calls", lambda _: list(journal.calls)),
         ("GET", "people", people),
         ("GET", "events", lambda _: journal.events),
-        ("GET", "objects", lambda _: workspace.objects.described()),
+        ("GET", "objects", objects),
         ("GET", "received", lambda _: journal.counters),
         ("GET", "bodies", lambda _: [body.decode("utf-8", "replace") for body in journal.bodies]),
         ("GET", "clock", lambda _: {"now": workspace.clock.now()}),

@@ -1,4 +1,4 @@
-"""The filter grammar of the people search: and, or, not, segment, attribute."""
+"""The filter grammar of both searches: and, or, not, segment, attribute."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ Matches = t.Callable[["Row"], bool]
 MembersOf = t.Callable[[int], "Container[str]"]
 
 
+PERSON, OBJECT = "attribute", "object_attribute"
+"""What a condition on an attribute is called in the search for people and in that for objects."""
+
+
+OUTSIDE = "The filter is outside the grammar."
+
+
 class BadFilterError(ValueError):
     """A filter outside the grammar: 400."""
 
 
-def compile_filter(condition: object, members_of: MembersOf) -> Matches:
-    """Turn a filter into a test of a stored person.
+def compile_filter(condition: object, leaf: str, members_of: MembersOf) -> Matches:
+    """Turn a filter into a test of a stored person or object.
 
     Args:
         condition: The filter as sent.
+        leaf: What a condition on an attribute is called.
         members_of: Returns the internal ids of a segment's members.
 
     Raises:
@@ -31,24 +39,30 @@ def compile_filter(condition: object, members_of: MembersOf) -> Matches:
     """
     match condition:
         case {"and": [*parts], **rest} if not rest:
-            tests = [compile_filter(part, members_of) for part in parts]
-            return lambda person: all(test(person) for test in tests)
+            tests = [compile_filter(part, leaf, members_of) for part in parts]
+            return lambda row: all(test(row) for test in tests)
         case {"or": [*parts], **rest} if not rest:
-            tests = [compile_filter(part, members_of) for part in parts]
-            return lambda person: any(test(person) for test in tests)
+            tests = [compile_filter(part, leaf, members_of) for part in parts]
+            return lambda row: any(test(row) for test in tests)
         case {"not": part, **rest} if not rest:
-            negated = compile_filter(part, members_of)
-            return lambda person: not negated(person)
+            negated = compile_filter(part, leaf, members_of)
+            return lambda row: not negated(row)
         case {"segment": {"id": int(segment)}, **rest} if not rest:
             members = members_of(segment)
-            return lambda person: person["cio_id"] in members
-        case {"attribute": {"field": str(field), "operator": "exists"}, **rest} if not rest:
-            return lambda person: field in person["attributes"]
-        case {"attribute": {"field": str(field), "operator": "eq", "value": value}, **rest} if (
-            not rest
-        ):
-            wanted = as_text(value)
-            return lambda person: as_text(person["attributes"].get(field)) == wanted
+            return lambda row: row.get("cio_id") in members
+        case {**only} if set(only) == {leaf}:
+            return _condition(only[leaf])
         case _:
-            msg = "The filter is outside the grammar."
-            raise BadFilterError(msg)
+            raise BadFilterError(OUTSIDE)
+
+
+def _condition(condition: object) -> Matches:
+    """Turn a condition on an attribute, or on an object's identifier, into a test."""
+    match condition:
+        case {"field": str(field), "operator": "exists"}:
+            return lambda row: field in row["attributes"] or field in row
+        case {"field": str(field), "operator": "eq", "value": value}:
+            wanted = as_text(value)
+            return lambda row: as_text(row["attributes"].get(field, row.get(field))) == wanted
+        case _:
+            raise BadFilterError(OUTSIDE)

@@ -56,11 +56,21 @@ class Options:
     snippets: int = _size(4, "Snippets")
     senders: int = _size(5, "Sender identities, every third of them hidden")
     topics: int = _size(3, "Subscription topics")
+    channels: int = _size(2, "Subscription channels")
+    object_types: int = _size(2, "Types of objects")
+    objects: int = _size(12, "Objects; up to three people are related to each")
+    triggers: int | None = _size(None, "Triggers of every broadcast [default: 0 to 5]")
+    trigger_errors: int | None = _size(None, "Errors of every trigger [default: 0 to 14]")
+    optouts: int = _size(4, "People who opted out of a channel")
+    suppressions: int = _size(5, "Addresses that the e-mail provider suppresses, of each type")
+    webhooks: int = _size(3, "Reporting webhooks; 0 answers null as the service does")
+    exports: int = _size(3, "Exports; 0 answers null as the service does")
 
     region: str = _option("us", "Region of the account: us or eu")
     rate_limit: int = _option(10, "App API calls per rolling second; 0 means no limit")
     track_rate_limit: int = _option(0, "Track API calls per rolling second; 0 means no limit")
     latency_ms: int = _option(0, "Milliseconds that every answer of both APIs takes")
+    latency_jitter_ms: int = _option(0, "Milliseconds by which the latency varies, up and down")
     counting: bool = _option(
         default=False, description="Track batches are checked for size, counted and forgotten"
     )
@@ -73,6 +83,10 @@ class Options:
     id_only: bool = _size(default=False, description="A workspace that knows people by id alone")
     empty_pages: bool = _option(
         default=False, description="Messages and memberships put an empty page after every page"
+    )
+    documented_shapes: bool = _option(
+        default=False,
+        description="Shapes of the documentation where the live service was seen to differ",
     )
     null_lists: bool = _option(default=False, description="Every empty list is null")
     app_denied: bool = _option(

@@ -42,6 +42,7 @@ class Dialect:
         fixed: Whether `limit` is ignored.
         hollow_pages: Whether an empty page follows every page but the last.
         hollow_start: Whether an empty page comes first.
+        overlap: Rows of a page that the next one repeats; a page of one row repeats none.
     """
 
     default: int
@@ -55,6 +56,7 @@ class Dialect:
     fixed: bool = False
     hollow_pages: bool = False
     hollow_start: bool = False
+    overlap: int = 0
 
     def token(self, position: int, *, hollow: bool = False) -> str:
         """Return the token of a position."""
@@ -110,6 +112,11 @@ NEWSLETTERS = Dialect(50, 100, trailing=True)
 SENDERS = Dialect(100, 100, trailing=True)
 MEMBERSHIP = Dialect(1000, 30_000, prefix="0:")
 SEARCH = Dialect(50, 1000, prefix="0:")
+OBJECTS = Dialect(50, 1000, prefix="o:", overlap=1)
+RELATIONSHIPS = Dialect(50, 1000, prefix="r:", overlap=1)
+TRIGGER_ERRORS = Dialect(10, 100, encoded=False)
+OPTOUTS = Dialect(1000, 1000, prefix="0:", end=None)
+DOMAIN_SUPPRESSIONS = Dialect(100, 1000, prefix="s:")
 # These bytes put "+" and "/" into the token: a reader that does not quote it reads 400.
 ACTIONS = Dialect(10, 10, prefix="\xfb\xff\xbf", end=None, fixed=True)
 
@@ -142,7 +149,8 @@ def paginate(
     found, position = _take(rows, position, limit, keep)
     more = position < len(rows) and (keep is None or bool(_take(rows, position, 1, keep)[0]))
     if more or (dialect.trailing and found):
-        following = dialect.token(position, hollow=dialect.hollow_pages and more)
+        repeated = min(dialect.overlap, max(0, len(found) - 1))
+        following = dialect.token(position - repeated, hollow=dialect.hollow_pages and more)
         return Page(found, following)
     return Page(found, dialect.end)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from customerio_simulator.answers import encode
+from customerio_simulator.answers import MalformedError, decode, encode
 from customerio_simulator.generate import people as generated
 from customerio_simulator.tables import Row, Table
 
@@ -16,6 +16,9 @@ if t.TYPE_CHECKING:
 
 FIRST_WRITTEN = 0x40000000
 """The internal id of the first person that somebody wrote."""
+
+PREFERENCES = "cio_subscription_preferences"
+"""The attribute that says what a person wants to read."""
 
 IDENTIFIERS = ("id", "email", "phone", "cio_id")
 
@@ -153,6 +156,16 @@ def identifiers(person: Row) -> Row:
         "email": attributes.get("email"),
         "id": None if attributes.get("id") is None else str(attributes["id"]),
     }
+
+
+def preferences_of(person: Row) -> Row:
+    """Return a person's choices of topics, which may have been written as text."""
+    stored = person["attributes"].get(PREFERENCES)
+    try:
+        read = decode(stored.encode(), object) if isinstance(stored, str) else stored
+    except MalformedError:
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def as_text(value: object) -> str:

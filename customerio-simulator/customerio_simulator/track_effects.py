@@ -237,9 +237,9 @@ class Effects:
     # --- objects --------------------------------------------------------------------------------
 
     def _identify_object(self, item: Row) -> None:
-        objects = self._workspace.objects
-        if key := objects.find(item["identifiers"]):
-            objects.write(key, item.get("attributes") or {})
+        objects, now = self._workspace.objects, self._workspace.clock.now()
+        if key := objects.find_or_create(item["identifiers"], now):
+            objects.write(key, item.get("attributes") or {}, now)
             if item["action"] == "identify":
                 self._relate(item)
 
@@ -260,10 +260,12 @@ class Effects:
 
     def _link(self, cio_id: str, relationship: Row, action: str) -> None:
         objects = self._workspace.objects
-        key = objects.find(relationship["identifiers"])
-        if key and action == "delete_relationships":
-            objects.unrelate(cio_id, key)
-        elif key:
+        if action == "delete_relationships":
+            if key := objects.find(relationship["identifiers"]):
+                objects.unrelate(cio_id, key)
+            return
+        now = self._workspace.clock.now()
+        if key := objects.find_or_create(relationship["identifiers"], now):
             objects.relate(cio_id, key, relationship.get("relationship_attributes") or {})
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from customerio_simulator.clock import Clock
 from customerio_simulator.generate.activities import Activities
 from customerio_simulator.generate.automations import Automations
+from customerio_simulator.generate.configuration import SUPPRESSIONS, Configuration
 from customerio_simulator.generate.content import Content
 from customerio_simulator.generate.messages import Messages, index_of_delivery
+from customerio_simulator.generate.people import index_of_cio_id
 from customerio_simulator.generate.segments import EVERYBODY, Segments
+from customerio_simulator.generate.templates import Triggers
 from customerio_simulator.identity import index_of_ulid
 from customerio_simulator.objects import Objects
 from customerio_simulator.options import Options
@@ -48,7 +52,10 @@ class Workspace:
         self.automations = Automations(options, epoch)
         self.people = People(options, epoch)
         self._segments = Segments(options, epoch)
+        self.objects = Objects(options, epoch)
+        self.triggers = Triggers(options, epoch)
         content = Content(options, epoch)
+        configuration = Configuration(options, epoch, self.people.make)
         messages = Messages(options, epoch, self.people.make, self.automations)
         activities = Activities(options, epoch, self.people.make)
         self._dated: dict[str, t.Callable[[int, int], Row]] = {
@@ -64,12 +71,22 @@ class Workspace:
             "collections": (options.collections, content.collection),
             "sender_identities": (options.senders, content.sender),
             "subscription_topics": (options.topics, content.topic),
+            "subscription_channels": (options.channels, configuration.channel),
+            "reporting_webhooks": (options.webhooks, configuration.webhook),
+            "exports": (options.exports, configuration.export),
         }
         self.tables = {
             name: Table("id", count, make, index_of=_by_number)
             for name, (count, make) in numbered.items()
         }
         self.tables |= {
+            kind: Table("email", options.suppressions, partial(configuration.suppression, kind))
+            for kind in SUPPRESSIONS
+        }
+        self.tables |= {
+            "optouts": Table("cio_id", min(options.optouts, options.people), configuration.optout),
+            "object_types": self.objects.types,
+            "objects": self.objects.table,
             "snippets": Table("name", options.snippets, content.snippet),
             "messages": Table(
                 "id",
@@ -100,7 +117,6 @@ class Workspace:
             self.vanished.add(("campaigns", VANISHED))
         self.rosters: dict[Key, list[str]] = {}
         """Segments whose members were set from outside, as internal ids."""
-        self.objects = Objects()
 
     def parent(self, table: str, key: Key) -> Row | None:
         """Return a row that has children, or None when it is unknown or has vanished."""
@@ -116,6 +132,14 @@ class Workspace:
             return []
         members = self._segments.members(segment)
         return [i for i in members if self.people.has(i)] if self.people.removed else members
+
+    def holds(self, segment: Row, person: Row) -> bool:
+        """Tell whether a person belongs to a segment, without listing its members."""
+        members = self.roster(segment)
+        if members is self.people.table.rows:
+            return True
+        cio_id = person["cio_id"]
+        return cio_id in members or index_of_cio_id(cio_id) in members
 
     def identify_members(self, members: Sequence[t.Any]) -> list[Row]:
         """Return the identifiers of a part of a roster."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from customerio_simulator.app_api import content, deliveries, people
-from customerio_simulator.app_api.call import Endpoint, item, whole
+from customerio_simulator.app_api import configuration, content, deliveries, objects, people
+from customerio_simulator.app_api.call import Endpoint, bare, item, whole
 
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/campaigns", whole("campaigns", "campaigns")),
@@ -12,14 +12,22 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/broadcasts", whole("broadcasts", "broadcasts")),
     ("GET", "/broadcasts/{id}", item("broadcasts", "broadcast")),
     ("GET", "/broadcasts/{id}/actions", content.broadcast_actions),
+    ("GET", "/broadcasts/{id}/triggers", content.broadcast_triggers),
+    ("GET", "/campaigns/{id}/triggers/{trigger}", content.broadcast_trigger),
+    ("GET", "/campaigns/{id}/triggers/{trigger}/errors", content.trigger_errors),
     ("GET", "/newsletters", content.newsletters),
     ("GET", "/newsletters/{id}", item("newsletters", "newsletter")),
+    ("GET", "/newsletters/{id}/contents", content.newsletter_contents),
+    ("GET", "/newsletters/{id}/contents/{content}", content.one_newsletter_content),
+    ("GET", "/newsletters/{id}/test_groups", content.newsletter_test_groups),
     ("GET", "/transactional", whole("transactional", "messages")),
     ("GET", "/transactional/{id}", item("transactional", "message")),
+    ("GET", "/transactional/{id}/contents", content.contents_of_transactional),
     ("GET", "/segments", whole("segments", "segments")),
     ("GET", "/segments/{id}", item("segments", "segment")),
     ("GET", "/segments/{id}/membership", people.membership),
     ("GET", "/segments/{id}/customer_count", people.customer_count),
+    ("GET", "/segments/{id}/used_by", people.used_by),
     ("GET", "/messages", deliveries.messages),
     ("GET", "/messages/{id}", deliveries.message),
     ("GET", "/activities", deliveries.activities),
@@ -29,10 +37,26 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/sender_identities", content.sender_identities),
     ("GET", "/sender_identities/{id}", item("sender_identities", "sender_identity")),
     ("GET", "/subscription_topics", whole("subscription_topics", "topics")),
-    ("GET", "/workspaces", content.workspaces),
+    ("GET", "/subscription_channels", whole("subscription_channels", "channels")),
+    ("GET", "/reporting_webhooks", whole("reporting_webhooks", "reporting_webhooks", null=True)),
+    ("GET", "/reporting_webhooks/{id}", bare("reporting_webhooks")),
+    ("GET", "/exports", whole("exports", "exports", null=True)),
+    ("GET", "/exports/{id}", item("exports", "export")),
+    ("GET", "/esp/suppression/{type}", configuration.suppressions),
+    ("GET", "/esp/domains/{domain}/suppression/{type}", configuration.domain_suppressions),
+    ("GET", "/esp/search_suppression/{email}", configuration.search_suppressions),
+    ("GET", "/optouts", configuration.optouts),
+    ("GET", "/workspaces", configuration.workspaces),
     ("GET", "/customers", people.find_customers),
     ("POST", "/customers", people.search_customers),
     ("POST", "/customers/attributes", people.customers_attributes),
     ("GET", "/customers/{id}/attributes", people.customer_attributes),
+    ("GET", "/customers/{id}/segments", people.customer_segments),
+    ("GET", "/customers/{id}/subscription_preferences", people.subscription_preferences),
+    ("GET", "/customers/{id}/relationships", objects.customer_relationships),
+    ("GET", "/object_types", whole("object_types", "types")),
+    ("POST", "/objects", objects.search_objects),
+    ("GET", "/objects/{type}/{id}/attributes", objects.object_attributes),
+    ("GET", "/objects/{type}/{id}/relationships", objects.object_relationships),
 )
 """Method, path under /v1 and endpoint."""

@@ -10,11 +10,11 @@ import typing as t
 from dataclasses import dataclass
 
 from customerio_simulator.answers import MalformedError, decode
-from customerio_simulator.tables import Row
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from customerio_simulator.tables import Row
     from customerio_simulator.workspace import Workspace
 
 
@@ -74,7 +74,8 @@ class Call:
         return None if not rows and (null or self.workspace.options.null_lists) else list(rows)
 
 
-Endpoint = t.Callable[[Call], Row]
+Endpoint = t.Callable[[Call], t.Any]
+"""Returns the body; None answers 204 without one."""
 
 
 def whole(table: str, envelope: str, *, null: bool = False) -> Endpoint:
@@ -93,6 +94,11 @@ def item(table: str, envelope: str) -> Endpoint:
         return {envelope: parent(call, table)}
 
     return answer
+
+
+def bare(table: str) -> Endpoint:
+    """Return the endpoint of one row in no envelope."""
+    return lambda call: parent(call, table)
 
 
 def parent(call: Call, table: str) -> Row:

@@ -1,4 +1,4 @@
-"""Endpoints of what is sent: newsletters, senders, actions, and the workspace itself."""
+"""Endpoints of what is sent: newsletters, templates, senders, actions and triggers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import typing as t
 from dataclasses import replace
 
 from customerio_simulator import pagination
-from customerio_simulator.app_api.call import parent
+from customerio_simulator.app_api.call import AppError, parent
+from customerio_simulator.generate.templates import (
+    groups_of,
+    newsletter_content,
+    transactional_contents,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,20 +63,53 @@ def _actions(call: Call, rows: Sequence[Row], bound_to: str) -> Row:
     return {"actions": call.listed(page.rows), **page.fields()}
 
 
-def workspaces(call: Call) -> Row:
-    """List workspaces: this one, with its counts."""
-    tables = call.workspace.tables
-    sent = len(tables["messages"].rows)
-    return {
-        "workspaces": [
-            {
-                "id": 232_586,
-                "name": "Simulator",
-                "messages_sent": sent,
-                "billable_messages_sent": sent,
-                "people": len(tables["people"].rows),
-                "object_types": 0,
-                "objects": 0,
-            }
-        ]
-    }
+def newsletter_contents(call: Call) -> Row:
+    """List what a newsletter says: a row for each language and each variant of a test."""
+    newsletter = parent(call, "newsletters")
+    rows = [newsletter_content(newsletter, each) for each in newsletter["content_ids"] or []]
+    return {"contents": call.listed(rows)}
+
+
+def one_newsletter_content(call: Call) -> Row:
+    """Return one content of a newsletter."""
+    newsletter, wanted = parent(call, "newsletters"), call.number("content")
+    if wanted not in (newsletter["content_ids"] or []):
+        raise AppError(404)
+    return {"content": newsletter_content(newsletter, wanted)}
+
+
+def newsletter_test_groups(call: Call) -> Row:
+    """List the groups of a newsletter's A/B test."""
+    return {"test_groups": call.listed(groups_of(parent(call, "newsletters")))}
+
+
+def contents_of_transactional(call: Call) -> Row:
+    """List what a transactional message says."""
+    return {"contents": call.listed(transactional_contents(parent(call, "transactional")))}
+
+
+def broadcast_triggers(call: Call) -> Row:
+    """List what called a broadcast."""
+    triggers, broadcast = call.workspace.triggers, parent(call, "broadcasts")["id"]
+    count = triggers.count(broadcast)
+    return {"triggers": call.listed([triggers.trigger(broadcast, 1 + n) for n in range(count)])}
+
+
+def broadcast_trigger(call: Call) -> Row:
+    """Return one trigger, in no envelope."""
+    triggers, broadcast = call.workspace.triggers, parent(call, "broadcasts")["id"]
+    wanted = call.number("trigger")
+    if not 0 < wanted <= triggers.count(broadcast):
+        raise AppError(404)
+    return triggers.trigger(broadcast, wanted)
+
+
+def trigger_errors(call: Call) -> Row:
+    """List what went wrong with a trigger; `next` is a number, in the documentation text."""
+    trigger = broadcast_trigger(call)
+    errors = call.workspace.triggers.errors(trigger["broadcast_id"], trigger["id"])
+    page = pagination.paginate(errors, pagination.TRIGGER_ERRORS, call.query)
+    following = page.next or ""
+    if not call.workspace.options.documented_shapes:
+        return {"errors": call.listed(page.rows), "next": int(following or 0)}
+    return {"errors": call.listed(page.rows), "next": following}

@@ -7,18 +7,24 @@ from dataclasses import replace
 
 from customerio_simulator import pagination
 from customerio_simulator.app_api.call import AppError, parent
-from customerio_simulator.filters import BadFilterError, compile_filter
+from customerio_simulator.filters import PERSON, BadFilterError, compile_filter
 from customerio_simulator.generate.people import shown_identifiers
-from customerio_simulator.people import as_text, identifiers
+from customerio_simulator.people import PREFERENCES, as_text, identifiers, preferences_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from customerio_simulator.app_api.call import Call
     from customerio_simulator.tables import Row
+    from customerio_simulator.workspace import Workspace
 
 ATTRIBUTES_AT_ONCE = 100
 """People whose attributes one call returns (documented)."""
+COMPUTED_PREFERENCES = f"_{PREFERENCES}_computed"
+"""The attribute in which the service says what follows from a person's choices and defaults."""
+
+
+_SEGMENTS_OF_A_CAMPAIGN = ("trigger_segment_ids", "filter_segment_ids")
 
 
 def membership(call: Call) -> Row:
@@ -49,6 +55,28 @@ def customer_count(call: Call) -> Row:
     return {"segment_id": segment["id"], "count": len(call.workspace.roster(segment))}
 
 
+def used_by(call: Call) -> Row:
+    """Tell which campaigns and newsletters use a segment: live, its id stands inside."""
+    identifier, tables = parent(call, "segments")["id"], call.workspace.tables
+    newsletters = [
+        row
+        for row in tables["newsletters"].rows
+        if identifier in (row.get("recipient_segment_ids") or ())
+    ]
+    found = {
+        "campaigns": [
+            row["id"]
+            for row in tables["campaigns"].rows
+            if any(identifier in (row.get(name) or ()) for name in _SEGMENTS_OF_A_CAMPAIGN)
+        ],
+        "draft_newsletters": [row["id"] for row in newsletters if row["sent_at"] is None],
+        "sent_newsletters": [row["id"] for row in newsletters if row["sent_at"] is not None],
+    }
+    if call.workspace.options.documented_shapes:
+        return {"segment_id": identifier, "used_by": found}
+    return {"used_by": {"segment_id": identifier, **found}}
+
+
 def find_customers(call: Call) -> Row:
     """Find people by e-mail address."""
     if not call.query.get("email"):
@@ -62,7 +90,7 @@ def search_customers(call: Call) -> Row:
     """Find people by a filter."""
     body, workspace = call.object(), call.workspace
     try:
-        matches = compile_filter(body.get("filter"), workspace.members_of)
+        matches = compile_filter(body.get("filter"), PERSON, workspace.members_of)
     except BadFilterError:
         raise AppError(400) from None
     page = pagination.paginate(
@@ -79,18 +107,71 @@ def customers_attributes(call: Call) -> Row:
         raise AppError(400)
     people, kind = call.workspace.people, _id_type(call)
     found = [people.get(people.find(kind, each) or "") for each in ids]
-    return {"customers": [_profile(call, person) for person in found if person]}
+    profiles = [_profile(call, person) for person in found if person]
+    if call.workspace.options.documented_shapes:
+        profiles = [{"customer": profile} for profile in profiles]
+    return {"customers": profiles}
 
 
 def customer_attributes(call: Call) -> Row:
-    """Return the attributes of one person; an internal id may carry the prefix `cio_`."""
+    """Return the attributes of one person."""
+    return {"customer": _profile(call, named_in_path(call))}
+
+
+def customer_segments(call: Call) -> Row:
+    """List the segments that a person is in."""
+    workspace, person = call.workspace, named_in_path(call)
+    found = [row for row in workspace.tables["segments"].rows if workspace.holds(row, person)]
+    shown = [{name: row[name] for name in ("id", "name", "description")} for row in found]
+    return {"segments": call.listed(shown)}
+
+
+def subscription_preferences(call: Call) -> Row:
+    """Tell what a person wants to read, topic by topic."""
+    person = named_in_path(call)
+    named = identifiers(person)
+    wanted = _wanted_topics(call.workspace, person)
+    return {
+        "customer": {
+            "id": named["id"] or named["cio_id"],
+            "identifiers": shown_identifiers(named, id_only=call.workspace.options.id_only),
+            "topics": [
+                {
+                    "id": topic["id"],
+                    "subscribed": wanted[topic["identifier"]],
+                    "name": topic["name"],
+                    "description": topic["description"],
+                }
+                for topic in call.workspace.tables["subscription_topics"].rows
+            ],
+            "unsubscribed": person["unsubscribed"],
+            "header": {
+                "title": "Manage your subscription preferences",
+                "subtitle": "Check the box next to each topic you'd like to subscribe to.",
+            },
+        }
+    }
+
+
+def _wanted_topics(workspace: Workspace, person: Row) -> dict[str, bool]:
+    """Return for every topic whether a person wants it, by choice or by default."""
+    chosen = preferences_of(person).get("topics")
+    chosen = chosen if isinstance(chosen, dict) else {}
+    return {
+        topic["identifier"]: bool(chosen.get(topic["identifier"], topic["subscribed_by_default"]))
+        for topic in workspace.tables["subscription_topics"].rows
+    }
+
+
+def named_in_path(call: Call) -> Row:
+    """Return the person whom the path names; an internal id may carry the prefix `cio_`."""
     people, kind, value = call.workspace.people, _id_type(call), call.path["id"]
     if kind == "cio_id" or value.startswith("cio_"):
         kind, value = "cio_id", value.removeprefix("cio_")
     person = people.get(people.find(kind, value) or "")
     if person is None:
         raise AppError(404)
-    return {"customer": _profile(call, person)}
+    return person
 
 
 def _id_type(call: Call) -> str:
@@ -102,12 +183,16 @@ def _id_type(call: Call) -> str:
 
 def _profile(call: Call, person: Row) -> Row:
     """Return a person with every attribute as text."""
-    named = identifiers(person)
+    named, attributes, times = identifiers(person), person["attributes"], person["timestamps"]
+    if PREFERENCES in attributes:
+        computed = {"topics": _wanted_topics(call.workspace, person)}
+        attributes = attributes | {COMPUTED_PREFERENCES: computed}
+        times = times | {COMPUTED_PREFERENCES: 0}
     return {
         "id": named["id"] or named["cio_id"],
         "identifiers": shown_identifiers(named, id_only=call.workspace.options.id_only),
-        "attributes": {name: as_text(value) for name, value in person["attributes"].items()},
-        "timestamps": person["timestamps"],
+        "attributes": {name: as_text(value) for name, value in attributes.items()},
+        "timestamps": times,
         "unsubscribed": person["unsubscribed"],
         "devices": person["devices"],
     }

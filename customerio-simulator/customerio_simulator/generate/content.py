@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from customerio_simulator.generate.templates import contents_of_newsletter
 from customerio_simulator.identity import Noise, every, pick
 
 if t.TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Content:
         row: Row = {
             "id": identifier,
             "deduplicate_id": f"{identifier}:{updated}",
-            "content_ids": [identifier * 10],
+            "content_ids": contents_of_newsletter(identifier),
             "name": f"Newsletter {identifier}",
             "sent_at": None if every(3, index, 2) else updated + 60,
             "created": created,
