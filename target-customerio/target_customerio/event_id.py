@@ -17,7 +17,7 @@ from ulid import ULID
 from target_customerio.times import nanoseconds
 
 if t.TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_customerio.times import Times
 
@@ -43,7 +43,7 @@ SHIFTS = range(120, -1, -10)
 
 EXACT = Context(prec=MAX_PREC)
 ONE = Decimal(1)
-PLAIN = frozenset({str, int, bool, type(None)})
+PLAIN = frozenset({str, int, bool})
 
 encode_canonically = msgspec.json.Encoder(
     decimal_format="number", order="sorted", enc_hook=str
@@ -92,7 +92,7 @@ def canonical(value: object) -> object:
 
 
 def canonical_record(
-    record: Mapping[str, object], times: Mapping[str, Times], columns: Container[str]
+    record: Mapping[str, object], times: Mapping[str, Times], columns: frozenset[str]
 ) -> dict[str, object]:
     """Return a record in canonical form: readable times as nanoseconds, nulls left out.
 
@@ -101,11 +101,16 @@ def canonical_record(
         times: The columns that hold points in time.
         columns: Names of columns that are known to be no metadata, so that they need no look.
     """
-    members = {
-        name: value if type(value) in PLAIN else canonical(value)
-        for name, value in record.items()
-        if value is not None and (name in columns or not name.startswith(METADATA_PREFIX))
-    }
+    members = dict(record)
+    for name, value in record.items():
+        if type(value) not in PLAIN:
+            if value is None:
+                del members[name]
+            else:
+                members[name] = canonical(value)
+    if not columns.issuperset(record):
+        for name in [name for name in members if name.startswith(METADATA_PREFIX)]:
+            del members[name]
     for name, places in times.items():
         if name in members:
             members[name] = places.convert(members[name], _readable)

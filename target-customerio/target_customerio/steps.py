@@ -206,7 +206,9 @@ def event_id(default: str) -> StepKind:
             """Return what makes the event the event that it is."""
             record, moment = draft.record, draft.moment
             if keys and moment is not None:
-                key = canonical_record({name: record.get(name) for name in keys}, key_times, keys)
+                key = canonical_record(
+                    {name: record.get(name) for name in keys}, key_times, columns
+                )
                 if len(key) == len(keys):  # none of them is null
                     return ["key", draft.identifier, moment, key]
             whole = canonical_record(record, times, columns)
