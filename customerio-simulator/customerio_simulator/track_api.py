@@ -1,4 +1,4 @@
-"""The Track API: a batch of items or one, and the region look-up."""
+"""The Track API: a batch of items or one, segments' members, and the region look-up."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from customerio_simulator.answers import (
 from customerio_simulator.limits import RollingLimit
 from customerio_simulator.track_effects import Effects
 from customerio_simulator.track_items import LARGEST_ITEM, Problem, problems
+from customerio_simulator.track_segments import set_members
 
 if t.TYPE_CHECKING:
     from starlette.responses import Response
@@ -64,6 +65,10 @@ class Track:
             Route("/api/v2/batch", self._batch, methods=["POST"]),
             Route("/api/v2/entity", self._entity, methods=["POST"]),
             Route(REGION_PATH, self._region, methods=["GET"]),
+            *(
+                Route(f"/api/v1/segments/{{id}}/{change}", self._members(change), methods=["POST"])
+                for change in ("add_customers", "remove_customers")
+            ),
         ]
         self._router = Router(routes, redirect_slashes=False, default=unrouted())
 
@@ -89,6 +94,13 @@ class Track:
     async def _region(self, _: Request) -> Response:
         region = self._workspace.options.region
         return JSONAnswer({"url": HOSTS[region], "region": region, "environment_id": 3})
+
+    def _members(self, change: str) -> t.Callable[[Request], t.Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            body, path = await self._received(request), {**request.path_params, "change": change}
+            return set_members(self._workspace, path, request.query_params, body)
+
+        return answer
 
     async def _received(self, request: Request) -> bytes:
         body = await request.body()

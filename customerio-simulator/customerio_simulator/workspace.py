@@ -5,11 +5,14 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 
+import msgspec
+
+from customerio_simulator.answers import encode
 from customerio_simulator.clock import Clock
 from customerio_simulator.generate.activities import Activities
 from customerio_simulator.generate.automations import Automations
 from customerio_simulator.generate.configuration import SUPPRESSIONS, Configuration
-from customerio_simulator.generate.content import Content
+from customerio_simulator.generate.content import Content, collection_rows
 from customerio_simulator.generate.messages import Messages, index_of_delivery
 from customerio_simulator.generate.people import index_of_cio_id
 from customerio_simulator.generate.segments import EVERYBODY, Segments
@@ -21,7 +24,7 @@ from customerio_simulator.people import People, identifiers
 from customerio_simulator.tables import Row, Table
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from customerio_simulator.tables import Key
 
@@ -117,6 +120,8 @@ class Workspace:
             self.vanished.add(("campaigns", VANISHED))
         self.rosters: dict[Key, list[str]] = {}
         """Segments whose members were set from outside, as internal ids."""
+        self.collection_contents: dict[Key, msgspec.Raw] = {}
+        """The rows of collections that were written, as the bytes that were sent."""
 
     def parent(self, table: str, key: Key) -> Row | None:
         """Return a row that has children, or None when it is unknown or has vanished."""
@@ -151,6 +156,30 @@ class Workspace:
                 person = member if isinstance(member, dict) else self.people.get(member)
                 found += [identifiers(person)] if person else []
         return found
+
+    def set_members(self, segment_id: Key, cio_ids: Iterable[str], *, belong: bool) -> None:
+        """Add people to a manual segment, or take them out.
+
+        Args:
+            segment_id: The segment's id.
+            cio_ids: The people's internal ids.
+            belong: Whether they are members from now on.
+        """
+        segment = self.tables["segments"].get(segment_id) or {}
+        members = {
+            str(each["cio_id"]): None for each in self.identify_members(self.roster(segment)[:])
+        }
+        for cio_id in cio_ids:
+            if belong:
+                members[cio_id] = None
+            else:
+                members.pop(cio_id, None)
+        self.rosters[segment_id] = list(members)
+
+    def collection_content(self, row: Row) -> msgspec.Raw:
+        """Return the rows of a collection, as they were sent or generated."""
+        sent = self.collection_contents.get(row["id"])
+        return sent or msgspec.Raw(encode(collection_rows(row["rows"])))
 
     def members_of(self, segment_id: Key) -> set[str]:
         """Return the internal ids of a segment's members; of an unknown segment none."""

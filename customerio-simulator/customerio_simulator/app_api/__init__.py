@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from customerio_simulator.app_api import configuration, content, deliveries, objects, people
+from customerio_simulator.app_api import (
+    collections,
+    configuration,
+    content,
+    deliveries,
+    objects,
+    people,
+    segments,
+)
 from customerio_simulator.app_api.call import Endpoint, bare, item, whole
 
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
@@ -24,15 +32,22 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/transactional/{id}", item("transactional", "message")),
     ("GET", "/transactional/{id}/contents", content.contents_of_transactional),
     ("GET", "/segments", whole("segments", "segments")),
+    ("POST", "/segments", segments.create),
+    ("DELETE", "/segments/{id}", segments.delete),
     ("GET", "/segments/{id}", item("segments", "segment")),
-    ("GET", "/segments/{id}/membership", people.membership),
-    ("GET", "/segments/{id}/customer_count", people.customer_count),
-    ("GET", "/segments/{id}/used_by", people.used_by),
+    ("GET", "/segments/{id}/membership", segments.membership),
+    ("GET", "/segments/{id}/customer_count", segments.customer_count),
+    ("GET", "/segments/{id}/used_by", segments.used_by),
     ("GET", "/messages", deliveries.messages),
     ("GET", "/messages/{id}", deliveries.message),
     ("GET", "/activities", deliveries.activities),
     ("GET", "/collections", whole("collections", "collections", null=True)),
+    ("POST", "/collections", collections.create),
     ("GET", "/collections/{id}", item("collections", "collection")),
+    ("PUT", "/collections/{id}", collections.change),
+    ("DELETE", "/collections/{id}", collections.delete),
+    ("GET", "/collections/{id}/content", collections.content),
+    ("PUT", "/collections/{id}/content", collections.replace_content),
     ("GET", "/snippets", whole("snippets", "snippets")),
     ("GET", "/sender_identities", content.sender_identities),
     ("GET", "/sender_identities/{id}", item("sender_identities", "sender_identity")),

@@ -1,12 +1,11 @@
-"""Endpoints of people and of the segments that they are in."""
+"""Endpoints of people: who they are, what they want, which segments they are in."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from customerio_simulator import pagination
-from customerio_simulator.app_api.call import AppError, parent
+from customerio_simulator.app_api.call import AppError
 from customerio_simulator.filters import PERSON, BadFilterError, compile_filter
 from customerio_simulator.generate.people import shown_identifiers
 from customerio_simulator.people import PREFERENCES, as_text, identifiers, preferences_of
@@ -24,57 +23,13 @@ COMPUTED_PREFERENCES = f"_{PREFERENCES}_computed"
 """The attribute in which the service says what follows from a person's choices and defaults."""
 
 
-_SEGMENTS_OF_A_CAMPAIGN = ("trigger_segment_ids", "filter_segment_ids")
-
-
-def membership(call: Call) -> Row:
-    """List a segment's members: partly while it builds, null arrays when there is nobody."""
-    workspace, segment = call.workspace, parent(call, "segments")
-    dialect = replace(
-        pagination.MEMBERSHIP,
-        hollow_pages=workspace.options.empty_pages,
-        hollow_start=segment["state"] != "finished",
-    )
-    page = pagination.paginate(workspace.roster(segment), dialect, call.query)
-    found = workspace.identify_members(page.rows)
-    return {"segment_id": segment["id"], **_named(call, found), **page.fields()}
-
-
-def _named(call: Call, found: Sequence[Row]) -> Row:
+def named(call: Call, found: Sequence[Row]) -> Row:
     """Return people twice, as the service does: their ids, "" without one, and all identifiers."""
     shown = [shown_identifiers(each, id_only=call.workspace.options.id_only) for each in found]
     return {
         "ids": [each["id"] or "" for each in found] or None,
         "identifiers": shown or None,
     }
-
-
-def customer_count(call: Call) -> Row:
-    """Count a segment's members."""
-    segment = parent(call, "segments")
-    return {"segment_id": segment["id"], "count": len(call.workspace.roster(segment))}
-
-
-def used_by(call: Call) -> Row:
-    """Tell which campaigns and newsletters use a segment: live, its id stands inside."""
-    identifier, tables = parent(call, "segments")["id"], call.workspace.tables
-    newsletters = [
-        row
-        for row in tables["newsletters"].rows
-        if identifier in (row.get("recipient_segment_ids") or ())
-    ]
-    found = {
-        "campaigns": [
-            row["id"]
-            for row in tables["campaigns"].rows
-            if any(identifier in (row.get(name) or ()) for name in _SEGMENTS_OF_A_CAMPAIGN)
-        ],
-        "draft_newsletters": [row["id"] for row in newsletters if row["sent_at"] is None],
-        "sent_newsletters": [row["id"] for row in newsletters if row["sent_at"] is not None],
-    }
-    if call.workspace.options.documented_shapes:
-        return {"segment_id": identifier, "used_by": found}
-    return {"used_by": {"segment_id": identifier, **found}}
 
 
 def find_customers(call: Call) -> Row:
@@ -96,8 +51,8 @@ def search_customers(call: Call) -> Row:
     page = pagination.paginate(
         workspace.people.table.rows, pagination.SEARCH, call.query, keep=matches
     )
-    named = _named(call, [identifiers(person) for person in page.rows])
-    return {"identifiers": named["identifiers"], "ids": named["ids"], **page.fields()}
+    found = named(call, [identifiers(person) for person in page.rows])
+    return {"identifiers": found["identifiers"], "ids": found["ids"], **page.fields()}
 
 
 def customers_attributes(call: Call) -> Row:

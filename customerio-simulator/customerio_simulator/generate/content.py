@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from customerio_simulator.answers import encode
 from customerio_simulator.generate.templates import contents_of_newsletter
 from customerio_simulator.identity import Noise, every, pick
 
@@ -12,6 +13,11 @@ if t.TYPE_CHECKING:
     from customerio_simulator.tables import Row
 
 DAY = 86_400
+
+
+def collection_rows(count: int) -> list[Row]:
+    """Make the rows of a collection, of 25 bytes each with their comma."""
+    return [{"id": f"{nth:03d}", "name": f"{nth:03d}"} for nth in range(count)]
 
 
 class Content:
@@ -75,7 +81,7 @@ class Content:
             "name": f"collection-{index + 1}",
             "schema": ["id", "name"],
             "rows": rows,
-            "bytes": rows * 25,
+            "bytes": len(encode(collection_rows(rows))),
             "created_at": created,
             "updated_at": updated,
         }
