@@ -62,11 +62,13 @@ class Lane:
         self._waiting_since: float | None = None  # when the oldest item in an open body came
         self._closing = False
         self._abandoned = False
-        self._changed = threading.Condition(threading.Lock())
+        # Taken for every item by itself: entering a condition costs a call in Python.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     def put(self, item: Item) -> None:
         """Pack one item; wait while a full body waits for its turn already."""
-        with self._changed:
+        with self._lock:
             full = self._packer.add(item)
             if self._waiting_since is None:
                 self._waiting_since = time.monotonic()
