@@ -101,6 +101,22 @@ class Simulator:
         """
         return list(self._ask("GET", "objects", params={"written": str(written).lower()}))
 
+    def metric(self, path: str, name: str, start: int, end: int) -> int:
+        """Return what a metric has counted between two moments, to hold a reader's numbers to it.
+
+        Args:
+            path: Such as "campaigns/3", "campaigns/3/actions/3001", "newsletters/2/contents/20",
+                "transactional/1/links/2" (clicks, not unique ones) or "campaigns/3/journeys".
+            name: The metric, such as "sent".
+            start: Unix seconds.
+            end: Unix seconds, not counted any more.
+
+        Raises:
+            ControlError: There is no such parent or metric.
+        """
+        asked = {"path": path, "name": name, "start": start, "end": end}
+        return int(self._ask("GET", "metric", params=asked)["count"])
+
     def received(self) -> dict[str, int]:
         """Return counters: requests, bodies, items, accepted, rejected, deduplicated, bytes."""
         return dict(self._ask("GET", "received"))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import typing as t
 
-import msgspec
 from starlette.routing import Route, Router
 
-from customerio_simulator.answers import JSONAnswer, MalformedError, decode, unrouted
-from customerio_simulator.edits import EditError, Editor
-from customerio_simulator.faults import FaultError
+from customerio_simulator.answers import JSONAnswer, decode, unrouted
+from customerio_simulator.app_api.metrics import expected
+from customerio_simulator.edits import Editor
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +40,10 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         written = parameters.get("written", True) in {True, "true"}
         return list(workspace.objects.described(written=written))
 
+    def metric(parameters: dict[str, t.Any]) -> object:
+        moments = {name: int(parameters[name]) for name in ("start", "end")}
+        return {"count": expected(workspace, parameters["path"], parameters["name"], **moments)}
+
     def clear_faults(_: dict[str, t.Any]) -> object:
         faults.clear()
         return {}
@@ -65,6 +68,7 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         ("GET", "people", people),
         ("GET", "events", lambda _: journal.events),
         ("GET", "objects", objects),
+        ("GET", "metric", metric),
         ("GET", "received", lambda _: journal.counters),
         ("GET", "bodies", lambda _: [body.decode("utf-8", "replace") for body in journal.bodies]),
         ("GET", "clock", lambda _: {"now": workspace.clock.now()}),
@@ -89,7 +93,7 @@ def _endpoint(
         try:
             parameters = decode(body, dict) if body else dict(request.query_params)
             return JSONAnswer(function(parameters))
-        except (FaultError, EditError, MalformedError, TypeError, msgspec.ValidationError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             return JSONAnswer({"error": str(error)}, 400)
 
     return answer

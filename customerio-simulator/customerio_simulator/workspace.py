@@ -14,6 +14,7 @@ from customerio_simulator.generate.automations import Automations
 from customerio_simulator.generate.configuration import SUPPRESSIONS, Configuration
 from customerio_simulator.generate.content import Content, collection_rows
 from customerio_simulator.generate.messages import Messages, index_of_delivery
+from customerio_simulator.generate.metrics import Metrics
 from customerio_simulator.generate.people import index_of_cio_id
 from customerio_simulator.generate.segments import EVERYBODY, Segments
 from customerio_simulator.generate.templates import Triggers
@@ -56,6 +57,7 @@ class Workspace:
         self.people = People(options, epoch)
         self._segments = Segments(options, epoch)
         self.objects = Objects(options, epoch)
+        self.metrics = Metrics(options)
         self.triggers = Triggers(options, epoch)
         content = Content(options, epoch)
         configuration = Configuration(options, epoch, self.people.make)

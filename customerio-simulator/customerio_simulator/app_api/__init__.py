@@ -7,6 +7,7 @@ from customerio_simulator.app_api import (
     configuration,
     content,
     deliveries,
+    metrics,
     objects,
     people,
     segments,
@@ -73,5 +74,6 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/objects", objects.search_objects),
     ("GET", "/objects/{type}/{id}/attributes", objects.object_attributes),
     ("GET", "/objects/{type}/{id}/relationships", objects.object_relationships),
+    *metrics.ROUTES,
 )
 """Method, path under /v1 and endpoint."""
