@@ -10,29 +10,47 @@ import msgspec
 
 from tap_customerio.errors import UnreadableAnswerError
 
-_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+READING_POSTS: t.Final = frozenset({"/v1/customers", "/v1/customers/attributes", "/v1/objects"})
+"""Paths where a POST only reads; elsewhere it may send mail, and twice if it is sent again."""
+
+_BODY = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _TOKEN = msgspec.json.Decoder(str | int | None)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One GET.
+    """One GET, or a POST that only reads.
 
     Attributes:
         path: The path template, for example `/v1/segments/{segment_id}/membership`.
         ids: What the template's placeholders stand for.
         params: The query.
+        body: What is posted, None for a GET.
+
+    Raises:
+        ValueError: If the POST might do more than read.
     """
 
     path: str
     ids: t.Mapping[str, object] = field(default_factory=dict)
     params: t.Mapping[str, str | int] = field(default_factory=dict)
+    body: t.Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        if self.body is not None and self.path not in READING_POSTS:
+            msg = f"POST {self.path} may do more than read"
+            raise ValueError(msg)
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "GET" if self.body is None else "POST"
 
     @property
     def call(self) -> str:
         """Method and path template: how a request is named in texts."""
-        return f"GET {self.path}"
+        return f"{self.method} {self.path}"
 
     def url(self, base: str) -> str:
         """Address of the request.
@@ -46,24 +64,45 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The body of a 200: a JSON object, its values not decoded yet.
+    """The body of a 200: a JSON object or array, its values not decoded yet.
 
     Attributes:
         request: What was asked.
-        envelope: The object.
-        size: Length of the body in bytes.
+        content: The object or array.
+        body: The same, as it came.
     """
 
     request: Request
-    envelope: dict[str, msgspec.Raw]
-    size: int
+    content: dict[str, msgspec.Raw] | list[msgspec.Raw]
+    body: bytes
+
+    @property
+    def size(self) -> int:
+        """Length of the body in bytes."""
+        return len(self.body)
+
+    @property
+    def envelope(self) -> dict[str, msgspec.Raw]:
+        """The object.
+
+        Raises:
+            UnreadableAnswerError: If it is an array.
+        """
+        if isinstance(self.content, list):
+            raise UnreadableAnswerError(self.request.call, "an array where an object should be")
+        return self.content
 
     def rows(self, key: str) -> list[msgspec.Raw]:
         """The list under a key; null and absent lists are empty ones.
 
+        Args:
+            key: The key; `$` is the whole body, whose rows are those of an array, or the object.
+
         Raises:
             UnreadableAnswerError: If something else is there.
         """
+        if key == "$":
+            return self.content if isinstance(self.content, list) else [msgspec.Raw(self.body)]
         try:
             found = _ROWS.decode(self.envelope.get(key, b"null"))
         except msgspec.DecodeError as error:
@@ -76,8 +115,10 @@ class Answer:
         Raises:
             UnreadableAnswerError: If `next` is neither text nor a number.
         """
+        if isinstance(self.content, list):
+            return None
         try:
-            found = _TOKEN.decode(self.envelope.get("next", b"null"))
+            found = _TOKEN.decode(self.content.get("next", b"null"))
         except msgspec.DecodeError as error:
             raise UnreadableAnswerError(self.request.call, "an unknown kind of `next`") from error
         return str(found) if found else None
@@ -87,9 +128,9 @@ class Answer:
         """Read a body.
 
         Returns:
-            The answer; None if the body is not one whole JSON object.
+            The answer; None if the body is not one whole JSON object or array.
         """
         try:
-            return cls(request, _ENVELOPE.decode(body), len(body))
+            return cls(request, _BODY.decode(body), body)
         except msgspec.DecodeError:
             return None

@@ -183,9 +183,11 @@ class AppApi:
 
     def _try(self, base: str, request: Request) -> Answer | Failure:
         try:
-            response = self._session.get(
+            response = self._session.request(
+                request.method,
                 request.url(base),
                 params=request.params,
+                json=request.body,
                 auth=self._auth,
                 timeout=self._timeout,
                 allow_redirects=False,

@@ -6,8 +6,9 @@ starts a thread, sleeps, retries or counts calls.
 
 Each chain has one request in flight, so its pages come in order. Up to `concurrency` chains are
 open; a turn of the limiter goes to the next page of an open chain before it opens a new one, or
-the longest chain would end long after all the others. Pages wait in a buffer of bounded size: a
-consumer that is slow stops the fetching.
+the longest chain would end long after all the others. The rows of a page may open chains of their
+own: a search whose pages ask for details runs one page ahead of them. Pages wait in a buffer of
+bounded size: a consumer that is slow stops the fetching.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from tap_customerio.answers import Answer, Request
-from tap_customerio.pagination import Dialect, Tokens, unpaged
+from tap_customerio.chains import Chain, End, Event, Page, Position, Row
+from tap_customerio.errors import AnswerError
+from tap_customerio.pagination import Params, Tokens
 
 if t.TYPE_CHECKING:
-    import msgspec
-
+    from tap_customerio.answers import Answer, Request
     from tap_customerio.api import AppApi
+
+__all__ = ["Chain", "End", "Event", "Page", "Position", "Row", "walk"]
 
 BUFFER_BYTES: t.Final = 20_000_000
 """Bodies that may wait for the consumer or be on their way, each of those taken to be as large as
@@ -34,71 +37,58 @@ POLL_SECONDS: t.Final = 0.1
 
 
 @dataclass(eq=False)
-class Chain:
-    """One paginated sequence of requests.
+class _Family:
+    """A page whose rows opened chains; it is handed on after all of them have ended."""
 
-    Attributes:
-        path: The path template.
-        rows: The key of the envelope that holds the rows.
-        ids: What the template's placeholders stand for.
-        params: The query of the first page; later pages add their token.
-        dialect: How the list goes on after a page.
-        enough: Says, given a page's rows, that the pages after it are not wanted.
-        subject: Whatever the consumer wants to know the chain by.
-    """
-
-    path: str
-    rows: str
-    ids: t.Mapping[str, object] = field(default_factory=dict)
-    params: t.Mapping[str, str | int] = field(default_factory=dict)
-    dialect: Dialect = unpaged
-    enough: t.Callable[[list[msgspec.Raw]], bool] | None = None
-    subject: t.Any = None
-
-    @property
-    def call(self) -> str:
-        """Method and path template: how its requests are named in texts."""
-        return Request(self.path).call
+    page: Page
+    open: int
 
 
-@dataclass(frozen=True)
-class Page:
-    """Rows of a chain, not decoded yet.
+@dataclass(eq=False)
+class _Course:
+    """How far a chain has come.
 
     Attributes:
         chain: The chain.
-        rows: Its rows, in order.
-        size: Length of the body that brought them, in bytes.
+        opened_by: The page whose rows opened it, None for a chain of the consumer's.
+        tokens: Those that its pages carried.
+        families: Its pages that wait for the chains they opened, in order.
+        ended: Whether its last page was read.
+        closed: Whether its end was handed on.
     """
 
     chain: Chain
-    rows: list[msgspec.Raw]
-    size: int
-
-
-@dataclass(frozen=True)
-class End:
-    """The end of a chain.
-
-    Attributes:
-        chain: The chain.
-        error: Why it is not whole, None if it is.
-    """
-
-    chain: Chain
-    error: Exception | None = None
-
-
-Event = Page | End
+    opened_by: tuple[_Course, _Family] | None = None
+    tokens: Tokens = field(default_factory=Tokens)
+    families: deque[_Family] = field(default_factory=deque)
+    ended: bool = False
+    closed: bool = False
 
 
 @dataclass(eq=False)
 class _Step:
-    """The next request of a chain; `tokens` is None before its first page."""
+    """The next request of a chain.
 
-    chain: Chain
-    request: Request
-    tokens: Tokens | None = None
+    Attributes:
+        course: The chain it belongs to.
+        params: What the page before says about this one.
+        resumes: Whether it asks for the page at which an earlier run was cut.
+    """
+
+    course: _Course
+    params: Params
+    resumes: bool = False
+
+    @property
+    def request(self) -> Request:
+        """What is sent."""
+        return self.course.chain.request(self.params)
+
+    @classmethod
+    def first(cls, course: _Course) -> _Step:
+        """The step that opens a chain."""
+        position = course.chain.position
+        return cls(course, {}) if position is None else cls(course, position.params, resumes=True)
 
 
 def walk(
@@ -134,10 +124,10 @@ class _Walk:
         self._concurrency = concurrency
         self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._new = deque(
-            _Step(chain, Request(chain.path, chain.ids, chain.params)) for chain in chains
-        )
+        # What is next, the first of these three that is not empty:
         self._next: deque[_Step] = deque()  # pages of open chains
+        self._line: deque[_Step] = deque()  # chains that a page opened, and the page after it
+        self._new = deque(_Step.first(_Course(chain)) for chain in chains)
         self._open = 0
         self._workers = 0
         self._idle = 0
@@ -178,7 +168,7 @@ class _Walk:
         return not self._open and not self._new
 
     def _has_work(self) -> bool:
-        return len(self._next) + len(self._new) > self._claimed
+        return len(self._next) + len(self._line) + len(self._new) > self._claimed
 
     def _has_room(self) -> bool:
         under_way = self._workers - self._idle
@@ -214,8 +204,8 @@ class _Walk:
         """Redeem a claim, now that it is this worker's turn, for what matters most."""
         with self._changed:
             self._claimed -= 1
-            if self._next:
-                return self._next.popleft()
+            if self._next or self._line:
+                return (self._next or self._line).popleft()
             self._open += 1
             return self._new.popleft()
 
@@ -229,43 +219,100 @@ class _Walk:
 
         try:
             answer = self._api.call(choose, self._stop)
-            page, following = _follow(t.cast("_Step", step), answer)
+            outcome = _read(t.cast("_Step", step), answer)
         except Exception as error:  # noqa: BLE001 - whatever it is, the consumer must hear of it
-            step = step or self._choose()
-            self._deliver(End(step.chain, error))
-        else:
-            self._deliver(page, following or End(page.chain))
-
-    def _deliver(self, *outcome: Event | _Step) -> None:
+            outcome = _fail(step or self._choose(), error)
         with self._changed:
-            for part in outcome:
-                if isinstance(part, _Step):
-                    self._next.append(part)
-                else:
-                    self._events.append(part)
-                if isinstance(part, Page):
-                    self._buffered += part.size
-                    self._pages += 1
-                    self._average += (part.size - self._average) / self._pages
-                elif isinstance(part, End):
-                    self._open -= 1
+            self._note(outcome)
             self._changed.notify_all()
 
+    # Called with the lock held
 
-def _follow(step: _Step, answer: Answer) -> tuple[Page, _Step | None]:
+    def _note(self, outcome: _Outcome) -> None:
+        course, page = outcome.course, outcome.page
+        if page is not None:
+            self._pages += 1
+            self._average += (page.size - self._average) / self._pages
+        if outcome.following is not None:
+            (self._next if outcome.opened is None else self._line).append(outcome.following)
+        if page is not None and outcome.opened is not None:
+            family = _Family(page, len(outcome.opened))
+            course.families.append(family)
+            self._open += family.open
+            self._line.extend(
+                _Step.first(_Course(chain, opened_by=(course, family))) for chain in outcome.opened
+            )
+        elif page is not None:
+            self._hand_on(page)
+        course.ended = outcome.following is None
+        self._settle(course, outcome.error)
+
+    def _hand_on(self, event: Event) -> None:
+        self._events.append(event)
+        if isinstance(event, Page):
+            self._buffered += event.size
+
+    def _settle(self, course: _Course, error: Exception | None = None) -> None:
+        """Hand on the pages that waited, and the end of the chain if nothing is missing."""
+        while course.families and not course.families[0].open:
+            self._hand_on(course.families.popleft().page)
+        if course.closed or not course.ended or (course.families and error is None):
+            return
+        course.closed = True
+        self._hand_on(End(course.chain, error))
+        self._open -= 1
+        if course.opened_by is not None:
+            opener, family = course.opened_by
+            family.open -= 1
+            self._settle(opener)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a step.
+
+    Attributes:
+        course: The chain it belongs to.
+        page: What it brought, if anything.
+        opened: The chains that the page's rows opened, None if they open none.
+        following: The step after it, None at the end of the chain.
+        error: Why the chain ends before its time.
+    """
+
+    course: _Course
+    page: Page | None = None
+    opened: t.Sequence[Chain] | None = None
+    following: _Step | None = None
+    error: Exception | None = None
+
+
+def _read(step: _Step, answer: Answer) -> _Outcome:
     """Make a page of an answer, and the step after it.
 
     Raises:
         StreamError: If the answer cannot be understood or leads in a circle; its rows are then
             those of an earlier page.
     """
-    chain, token = step.chain, answer.token()
-    rows = answer.rows(chain.rows)
-    page = Page(chain, rows, answer.size)
-    following = chain.dialect(token, len(rows))
+    course, chain, token = step.course, step.course.chain, answer.token()
+    rows = chain.read(answer)
+    if step.resumes and not t.cast("Position", chain.position).believes(rows):
+        return _Outcome(course, following=_Step(course, {}))
+    page = Page(chain, rows, answer.size, step.params)
+    opened = None if chain.opens is None else chain.opens(rows)
+    following = chain.dialect(token, len(rows), answer.request.params)
     if following is None or (chain.enough is not None and chain.enough(rows)):
-        return page, None
-    tokens = step.tokens or Tokens()
-    tokens.check(str(token), answer.request.call)
-    request = Request(chain.path, chain.ids, {**chain.params, **following})
-    return page, _Step(chain, request, tokens)
+        return _Outcome(course, page, opened)
+    course.tokens.check(following, answer.request.call)
+    return _Outcome(course, page, opened, _Step(course, following))
+
+
+def _fail(step: _Step, error: Exception) -> _Outcome:
+    """End a chain; only a token that is not known any more makes it begin anew."""
+    refused = isinstance(error, AnswerError) and error.status in _REFUSED_TOKEN
+    if step.resumes and refused:
+        return _Outcome(step.course, following=_Step(step.course, {}))
+    return _Outcome(step.course, error=error)
+
+
+_REFUSED_TOKEN: t.Final = frozenset({400, 404})
+"""Answers to a token that belongs elsewhere or to nothing any more."""

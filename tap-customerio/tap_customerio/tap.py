@@ -21,6 +21,7 @@ from tap_customerio.cli import Command, Stopped, read_json
 from tap_customerio.fetch import Chain, Event, walk
 from tap_customerio.output import Output
 from tap_customerio.streams import STREAMS
+from tap_customerio.streams.base import FanOutStream
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -39,7 +40,7 @@ class TapCustomerIO(Tap):
     """Reads a Customer.io workspace through the App API.
 
     Attributes:
-        parents: What fan-outs need of the lists that were read, by the stream's class.
+        parents: What fan-outs need of the lists that were read, by the stream's name.
         failures: The streams that ended with an error.
     """
 
@@ -60,7 +61,7 @@ class TapCustomerIO(Tap):
 
     def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401 - those of the SDK
         self._signal: int | None = None
-        self.parents: dict[type[CustomerIOStream], list[Record]] = {}
+        self.parents: dict[str, list[Record]] = {}
         self.failures: list[str] = []
         super().__init__(**kwargs)
 
@@ -133,6 +134,21 @@ class TapCustomerIO(Tap):
     def stream(self, kind: type[CustomerIOStream]) -> CustomerIOStream:
         """The stream of a class."""
         return next(stream for stream in self.streams.values() if type(stream) is kind)
+
+    def columns_kept(self, parent: CustomerIOStream) -> frozenset[str]:
+        """The properties of a stream's records that streams to be read fan out from."""
+        children = [
+            stream
+            for stream in self.streams.values()
+            if isinstance(stream, FanOutStream) and stream.parent_stream is parent
+        ]
+        if not any(self._is_read(child) for child in children):
+            return frozenset()
+        columns = (column for child in children for column in child.parent_columns.values())
+        return frozenset({*parent.keeps, *columns})
+
+    def _is_read(self, stream: CustomerIOStream) -> bool:
+        return bool(stream.selected or self.columns_kept(stream))
 
     # Configuration
 

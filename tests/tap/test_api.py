@@ -99,7 +99,7 @@ def test_max_retries_is_the_number_of_retries(fake):
         Reply(200, HTML, {"Content-Type": "text/html"}),
         Reply(200, b'{"campaigns": [{"id": 1}'),
         Reply(200, b""),
-        Reply(200, b"[]"),
+        Reply(200, b"5"),
         Reply(200, b'{"campaigns": []}', {"Content-Length": "500"}),
     ],
     ids=["html", "cut JSON", "nothing", "no object", "cut body"],

@@ -45,7 +45,7 @@ class MemoryApi:
             if isinstance(found, Exception):
                 raise found
             body = msgspec.json.encode(found)
-            return Answer(request, _envelope.decode(body), len(body))
+            return Answer(request, _envelope.decode(body), body)
         finally:
             with self.lock:
                 self.flying -= 1

@@ -13,8 +13,10 @@ from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
+from tap_customerio import state as bookmarks
+from tap_customerio import times
 from tap_customerio.errors import RunError, StreamError, UnreadableAnswerError, VanishedError
-from tap_customerio.fetch import Chain, End, Page
+from tap_customerio.fetch import Chain, End, Page, Row
 from tap_customerio.pagination import Dialect, unpaged
 from tap_customerio.shape import Record, Shaper
 
@@ -26,6 +28,7 @@ else:
 if t.TYPE_CHECKING:
     from singer_sdk.helpers import types
 
+    from tap_customerio.answers import Answer
     from tap_customerio.tap import TapCustomerIO
 
 # Decimals keep the digits that they had in the API's answer.
@@ -41,6 +44,8 @@ class CustomerIOStream(Stream, abc.ABC):
         page_size: How many rows to ask for at a time, None where the API knows no `limit`.
         dialect: How the list goes on after a page.
         concurrency: How many chains may be open at a time; None leaves it to the settings.
+        keeps: The properties that streams which fan out from this one always need; those that
+            their paths name are kept without being listed here.
     """
 
     # The shaper has converted everything already.
@@ -51,6 +56,7 @@ class CustomerIOStream(Stream, abc.ABC):
     page_size: t.ClassVar[int | None] = None
     dialect: t.ClassVar[Dialect] = staticmethod(unpaged)
     concurrency: t.ClassVar[int | None] = None
+    keeps: t.ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tap: TapCustomerIO) -> None:
         super().__init__(tap)
@@ -72,7 +78,23 @@ class CustomerIOStream(Stream, abc.ABC):
         """
         limit = {} if self.page_size is None else {"limit": self.page_size}
         params = {**limit, **details.pop("params", {})}
-        return Chain(self.path, self.rows, params=params, dialect=self.dialect, **details)
+        shared = {"dialect": self.dialect, "unpack": self.unpack, **details}
+        return Chain(shared.pop("path", self.path), self.rows, params=params, **shared)
+
+    def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
+        """Make rows of an answer; called in the threads that fetch.
+
+        Args:
+            answer: What the API answered.
+            chain: Where it comes from.
+
+        Returns:
+            Rows, decoded or not; by default those under the key `rows`.
+
+        Raises:
+            UnreadableAnswerError: If they are not where they should be.
+        """
+        return answer.rows(chain.rows)
 
     def prepare(self, row: Record, chain: Chain) -> Record | None:
         """Add to a row what it does not say itself.
@@ -101,14 +123,23 @@ class CustomerIOStream(Stream, abc.ABC):
 
     @override
     def get_records(self, context: types.Context | None) -> t.Iterator[Record]:
+        columns = self.tap.columns_kept(self)
+        kept = []
+        for record in self._read():
+            if columns:
+                kept.append({name: record.get(name) for name in columns})
+            yield record
+        self.tap.parents[self.name] = kept
+
+    def _read(self) -> t.Iterator[Record]:
         self._recent.clear()
         for event in self.tap.walk(self.chains(), self.concurrency):
-            if isinstance(event, Page):
-                yield from self._records(event)
-                self.tap.flush()
-            else:
+            if isinstance(event, End):
                 self._recent.pop(event.chain, None)
                 self.chain_ended(event)
+            elif event.chain.opens is None:
+                yield from self._records(event)
+                self.tap.flush()
         self.finished()
 
     def _records(self, page: Page) -> t.Iterator[Record]:
@@ -181,56 +212,91 @@ class CustomerIOStream(Stream, abc.ABC):
 
 
 class ParentStream(CustomerIOStream):
-    """A list whose rows others fan out from: they are listed once a run.
-
-    Attributes:
-        keeps: The properties that the others need.
-    """
+    """A list whose rows others fan out from: they are listed once a run."""
 
     keeps: t.ClassVar[tuple[str, ...]] = ("id",)
 
-    @override
-    def get_records(self, context: types.Context | None) -> t.Iterator[Record]:
-        kept = []
-        for record in super().get_records(context):
-            kept.append({name: record.get(name) for name in self.keeps})
-            yield record
-        self.tap.parents[type(self)] = kept
-
 
 class FanOutStream(CustomerIOStream):
-    """A stream with one chain for each row of a parent stream.
+    """A stream with one chain for each row of a parent stream, which may fan out itself.
 
     Attributes:
         parent: The parent stream.
         parent_key: The property that holds the parent's id, also the path's placeholder.
     """
 
-    parent: t.ClassVar[type[ParentStream]]
+    parent: t.ClassVar[type[CustomerIOStream]]
     parent_key: t.ClassVar[str]
+
+    @property
+    def parent_stream(self) -> CustomerIOStream:
+        """The parent stream."""
+        return self.tap.stream(self.parent)
+
+    @property
+    def parent_columns(self) -> t.Mapping[str, str]:
+        """The parent's property that stands for each placeholder of the path."""
+        return {self.parent_key: "id"}
 
     @override
     def chains(self) -> t.Sequence[Chain]:
-        return [self.chain(ids={self.parent_key: row["id"]}) for row in self.parents()]
+        return [self.chain(ids=self.ids(row)) for row in self.parents()]
+
+    def ids(self, row: Record) -> dict[str, object]:
+        """What the path's placeholders stand for.
+
+        Args:
+            row: A row of the parent.
+        """
+        return {name: row[column] for name, column in self.parent_columns.items()}
 
     def parents(self) -> list[Record]:
-        """The parent's rows, as far as it keeps them."""
-        if self.parent not in self.tap.parents:
-            for _ in self.tap.stream(self.parent).get_records(None):
+        """The parent's rows, as far as they are kept."""
+        parent = self.parent_stream
+        if parent.name not in self.tap.parents:
+            for _ in parent.get_records(None):
                 pass
-        return self.tap.parents[self.parent]
+        return self.tap.parents[parent.name]
 
     @override
     def chain_ended(self, end: End) -> None:
         if isinstance(end.error, VanishedError):
+            named = ", ".join(f"{name} {value}" for name, value in end.chain.ids.items())
             self.logger.warning(
-                "%s %s is gone since it was listed and is skipped (reference %s).",
-                self.parent_key,
-                end.chain.ids[self.parent_key],
+                "%s is gone since it was listed and is skipped (reference %s).",
+                named,
                 end.error.reference or "none",
             )
             return
         super().chain_ended(end)
+
+
+class IncrementalStream(CustomerIOStream):
+    """A stream whose chains, all together, move one bookmark on a date-time.
+
+    The bookmark moves when every chain was read to its end, never before; how far back a read
+    looks is for the stream to say, from `bookmark`.
+    """
+
+    replication_key: str
+    _newest: str = ""
+
+    @property
+    def bookmark(self) -> int | None:
+        """Unix seconds up to which all chains were read; None for a read that starts anew."""
+        return bookmarks.read(self.stream_state) if self.incremental else None
+
+    @override
+    def _records(self, page: Page) -> t.Iterator[Record]:
+        for record in super()._records(page):
+            self._newest = max(self._newest, record.get(self.replication_key) or "")
+            yield record
+
+    @override
+    def finished(self) -> None:
+        if self.incremental and self._newest:
+            newest = min(times.to_seconds(self._newest), self.tap.started)
+            bookmarks.advance(self.stream_state, self.replication_key, newest)
 
 
 class _RecentKeys:
@@ -252,7 +318,9 @@ class _RecentKeys:
         return False
 
 
-def _decode(raw: msgspec.Raw, page: Page) -> Record | None:
+def _decode(raw: Row, page: Page) -> Record | None:
+    if isinstance(raw, dict):
+        return raw
     try:
         row = _decode_row(raw)
     except msgspec.DecodeError as error:
