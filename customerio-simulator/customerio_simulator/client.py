@@ -101,6 +101,22 @@ class Simulator:
         """
         return list(self._ask("GET", "objects", params={"written": str(written).lower()}))
 
+    def relationships(self) -> list[dict[str, t.Any]]:
+        """Return all relationships: cio_id, object_type_id, object_id and attributes."""
+        return list(self._ask("GET", "relationships"))
+
+    def members(self, segment: int) -> list[str]:
+        """Return the internal ids of a segment's members."""
+        return list(self._ask("GET", "members", params={"segment": segment}))
+
+    def suppressed(self) -> list[dict[str, str]]:
+        """Return blocked identifiers, such as {"email": "ada@example.com"}."""
+        return list(self._ask("GET", "suppressed"))
+
+    def merges(self) -> list[dict[str, str]]:
+        """Return merges in order, as the internal ids `primary` and `secondary`."""
+        return list(self._ask("GET", "merges"))
+
     def metric(self, path: str, name: str, start: int, end: int) -> int:
         """Return what a metric has counted between two moments, to hold a reader's numbers to it.
 

@@ -40,6 +40,11 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         written = parameters.get("written", True) in {True, "true"}
         return list(workspace.objects.described(written=written))
 
+    def members(parameters: dict[str, t.Any]) -> object:
+        found = workspace.tables["segments"].get(int(parameters["segment"])) or {}
+        named = workspace.identify_members(workspace.roster(found)[:]) if found else []
+        return [each["cio_id"] for each in named]
+
     def metric(parameters: dict[str, t.Any]) -> object:
         moments = {name: int(parameters[name]) for name in ("start", "end")}
         return {"count": expected(workspace, parameters["path"], parameters["name"], **moments)}
@@ -68,6 +73,14 @@ def control(workspace: Workspace, journal: Journal, faults: Faults) -> Router:
         ("GET", "people", people),
         ("GET", "events", lambda _: journal.events),
         ("GET", "objects", objects),
+        ("GET", "relationships", lambda _: list(workspace.objects.relationships())),
+        ("GET", "members", members),
+        (
+            "GET",
+            "suppressed",
+            lambda _: [{kind: name} for kind, name in workspace.people.suppressed],
+        ),
+        ("GET", "merges", lambda _: workspace.people.merges),
         ("GET", "metric", metric),
         ("GET", "received", lambda _: journal.counters),
         ("GET", "bodies", lambda _: [body.decode("utf-8", "replace") for body in journal.bodies]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 import typing as t
@@ -52,6 +53,7 @@ class Edge:
         self._workspace = workspace
         self._journal = journal
         self._faults = faults
+        self._random = random.Random(workspace.options.seed)  # noqa: S311 - latency, no secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on; control calls pass untouched."""
@@ -75,14 +77,20 @@ class Edge:
             answer.clear()
             await _run(_replacement(fault, scope["path"]), scope, body, answer)
         # After the limit has seen the call: it is measured when calls arrive.
-        if latency := self._workspace.options.latency_ms:
-            await asyncio.sleep(latency / 1000)
+        if latency := self._latency():
+            await asyncio.sleep(latency)
         if fault.reset in {True, AFTER}:
             call["status"] = RESET
             await _reset(scope, receive)
             return
         call["status"] = answer[0]["status"]
         await _hand_out(answer, fault, scope, receive, send)
+
+    def _latency(self) -> float:
+        """Return what the next answer takes, in seconds."""
+        options = self._workspace.options
+        jitter = options.latency_jitter_ms and self._random.uniform(-1, 1)
+        return max(0.0, options.latency_ms + jitter * options.latency_jitter_ms) / 1000
 
 
 async def _read(receive: Receive) -> tuple[bytes, int]:

@@ -140,6 +140,17 @@ class Objects:
         related = self._related()[1].get(person, {})
         return {key: related[key] for key in related if self.table.get(key)}
 
+    def relationships(self) -> Iterator[Row]:
+        """Walk through all relationships, generated ones as well."""
+        for row in self.table.rows:
+            for person, attributes in self.people_of(row["cio_object_id"]).items():
+                yield {
+                    "cio_id": person,
+                    "object_type_id": row["object_type_id"],
+                    "object_id": row["object_id"],
+                    "attributes": attributes,
+                }
+
     def described(self, *, written: bool) -> Iterator[Row]:
         """Walk through objects with the people related to them.
 

@@ -46,7 +46,10 @@ class People:
         self._touched: set[str] = set()
         self.removed: set[str] = set()
         """Internal ids of people who were deleted."""
-        self._suppressed: set[tuple[str, str]] = set()
+        self.merges: list[Row] = []
+        """Merges in order, by the internal ids of both sides."""
+        self.suppressed: dict[tuple[str, str], None] = {}
+        """Blocked identifiers: their kind and their folded value."""
         self._created = 0
 
     def get(self, cio_id: Key) -> Row | None:
@@ -121,14 +124,28 @@ class People:
         self._touched.discard(cio_id)
         self.removed.add(cio_id)
 
+    def merge(self, gone: str, kept: str) -> None:
+        """Delete a person for the sake of another, who gets the devices."""
+        first, second = self.get(kept), self.get(gone)
+        if first is None or second is None:
+            return
+        known = {device["id"] for device in first["devices"]}
+        more = [device for device in second["devices"] if device["id"] not in known]
+        self.remove(gone)
+        self.replace(first | {"devices": [*first["devices"], *more]})
+        self.merges.append({"primary": kept, "secondary": gone})
+
     def suppress(self, kind: str, value: object, *, blocked: bool = True) -> None:
         """Block an identifier, or lift the block."""
-        act = self._suppressed.add if blocked else self._suppressed.discard
-        act((kind, folded(kind, value)))
+        identifier = kind, folded(kind, value)
+        if blocked:
+            self.suppressed[identifier] = None
+        else:
+            self.suppressed.pop(identifier, None)
 
     def is_suppressed(self, kind: str, value: object) -> bool:
         """Tell whether an identifier is blocked."""
-        return (kind, folded(kind, value)) in self._suppressed
+        return (kind, folded(kind, value)) in self.suppressed
 
     def everybody(self, *, written: bool = False) -> Iterator[Row]:
         """Walk through all people, or those alone that somebody wrote or changed."""

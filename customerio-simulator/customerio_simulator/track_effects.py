@@ -6,21 +6,26 @@ dropped in silence, while the sender has long read 200.
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 
-from customerio_simulator.generate.people import shown_identifiers
-from customerio_simulator.identity import Noise, is_ulid, ulid
-from customerio_simulator.people import identifiers
-from customerio_simulator.track_items import kind_of
+from customerio_simulator.activity_log import (
+    FAILED_ATTRIBUTE_CHANGE,
+    FAILED_BATCH_UPDATE,
+    SKIPPED_UPDATE,
+    ActivityLog,
+)
+from customerio_simulator.identity import is_ulid
+from customerio_simulator.people import PREFERENCES, preferences_of
+from customerio_simulator.track_items import MOST_ATTRIBUTES, kind_of
+from customerio_simulator.track_objects import ObjectEffects
 
 if t.TYPE_CHECKING:
     from customerio_simulator.journal import Journal
     from customerio_simulator.tables import Row
     from customerio_simulator.workspace import Workspace
 
-PREFERENCES = "cio_subscription_preferences."
-"""The attribute whose parts can be written alone, in dot notation."""
+UNIQUE = ("id", "email")
+"""Identifiers that no two people share."""
 
 
 class Effects:
@@ -37,8 +42,8 @@ class Effects:
         self._journal = journal
         self._seen: set[str] = set()
         self._anonymous: dict[str, list[Row]] = {}
-        self._noise = Noise(workspace.options.seed, "effects")
-        self._numbers = itertools.count(1)
+        self._log = ActivityLog(workspace)
+        objects = self._objects = ObjectEffects(workspace, self._find_or_create)
         self._table: dict[tuple[str, str], t.Callable[[Row], None]] = {
             ("person", "identify"): self._identify,
             ("person", "event"): self._event,
@@ -50,13 +55,13 @@ class Effects:
             ("person", "merge"): self._merge,
             ("person", "add_device"): self._add_device,
             ("person", "delete_device"): self._delete_device,
-            ("person", "add_relationships"): self._relate,
-            ("person", "delete_relationships"): self._relate,
-            ("object", "identify"): self._identify_object,
-            ("object", "identify_anonymous"): self._identify_object,
-            ("object", "delete"): self._delete_object,
-            ("object", "add_relationships"): self._relate,
-            ("object", "delete_relationships"): self._relate,
+            ("person", "add_relationships"): objects.relate,
+            ("person", "delete_relationships"): objects.relate,
+            ("object", "identify"): objects.identify,
+            ("object", "identify_anonymous"): objects.identify_anonymous,
+            ("object", "delete"): objects.delete,
+            ("object", "add_relationships"): objects.relate,
+            ("object", "delete_relationships"): objects.relate,
             ("delivery", "event"): self._delivery,
         }
 
@@ -77,12 +82,15 @@ class Effects:
         if found or kind == "cio_id" or self._people.is_suppressed(kind, value):
             return found
         created = self._people.create(kind, value, self._workspace.clock.now())
-        self._note("profile_create", created, {})
+        self._log.note("profile_create", created, {})
         return created
 
     def _identify(self, item: Row) -> None:
         attributes = dict(item.get("attributes") or {})
         update_only = attributes.pop("_update", False) is True
+        kind, value = next(iter(item["identifiers"].items()))
+        if self._people.is_suppressed(kind, value):
+            return
         found = self._find(item["identifiers"])
         if found is None and "id" in item["identifiers"] and attributes.get("email"):
             # A new id with a known e-mail address renames its owner (documented as confusing).
@@ -96,35 +104,42 @@ class Effects:
             return
         self._write(cio_id, attributes, item.get("timestamp"))
         if "anonymous_id" in attributes:
-            for event in self._anonymous.pop(str(attributes["anonymous_id"]), []):
+            anonymous = str(attributes["anonymous_id"])
+            for event in self._anonymous.pop(anonymous, []):
                 event["cio_id"] = cio_id
-                self._note_event(event)
+                self._log.note_event(event)
+            self._objects.recognise(anonymous, cio_id)
         for relationship in item.get("cio_relationships") or []:
-            self._link(cio_id, relationship, item["action"])
+            values = relationship.get("relationship_attributes") or {}
+            self._objects.link(cio_id, relationship["identifiers"], values)
 
     def _write(self, cio_id: str, attributes: Row, timestamp: float | None) -> None:
         """Write attributes that no later write has settled and whose identifier is free."""
         person = self._people.get(cio_id) or {}
         times, now = person["timestamps"], self._workspace.clock.now()
         when = now if timestamp is None else timestamp
-        wanted: Row = {}
-        for name, value in attributes.items():
-            if times.get(name, when) > when:
-                continue
-            if name in {"id", "email"} and self._people.find(name, value) not in {None, cio_id}:
-                self._note("failed_attribute_change", cio_id, {name: "already in use"})
-            elif name == "unsubscribed":
-                self._people.replace(person | {"unsubscribed": value in (True, "true")})
-                wanted[name] = value
-            elif name.startswith(PREFERENCES):
-                root, *path = name.split(".")
-                stored = wanted.get(root) or person["attributes"].get(root) or {}
-                wanted[root] = _deep(stored, path, value)
-            elif name != "cio_id":
-                wanted[name] = value
-        changes = self._people.write(cio_id, wanted, int(when))
+        skipped = {name: "older" for name in attributes if times.get(name, when) > when}
+        taken = {
+            name: "already in use"
+            for name in UNIQUE
+            if name in attributes
+            and name not in skipped
+            and self._people.find(name, attributes[name]) not in {None, cio_id}
+        }
+        left_out = {*skipped, *taken, "cio_id"}
+        wanted = {name: value for name, value in attributes.items() if name not in left_out}
+        for kind, found in ((SKIPPED_UPDATE, skipped), (FAILED_ATTRIBUTE_CHANGE, taken)):
+            if found:
+                self._log.note(kind, cio_id, dict(found))
+        if len({*person["attributes"], *wanted} - {"cio_id"}) > MOST_ATTRIBUTES:
+            self._log.note(FAILED_BATCH_UPDATE, cio_id, {"error": "too many attributes"})
+            return
+        if "unsubscribed" in wanted:
+            unsubscribed = wanted["unsubscribed"] in (True, "true")
+            self._people.replace(person | {"unsubscribed": unsubscribed})
+        changes = self._people.write(cio_id, _spelled_out(wanted, person), int(when))
         if changes:
-            self._note("attribute_change", cio_id, changes)
+            self._log.note("attribute_change", cio_id, changes)
 
     def _delete(self, item: Row) -> None:
         if cio_id := self._find(item["identifiers"]):
@@ -144,15 +159,17 @@ class Effects:
         first, second = self._find(item["primary"]), self._find(item["secondary"])
         if not first or not second or first == second:
             return
-        kept, gone = self._people.get(first) or {}, self._people.get(second) or {}
+        now, kept = self._workspace.clock.now(), self._people.get(first) or {}
+        gone = self._people.get(second) or {}
         missing = {
             name: value
             for name, value in gone["attributes"].items()
             if name not in kept["attributes"]
         }
-        self._people.remove(second)
-        self._people.write(first, missing, self._workspace.clock.now())
-        self._note("profile_merge", first, {})
+        self._people.merge(second, first)
+        self._workspace.hand_over(second, first)
+        self._people.write(first, missing, now)
+        self._log.note("profile_merge", first, {})
 
     def _add_device(self, item: Row) -> None:
         cio_id = self._find_or_create(item["identifiers"])
@@ -192,40 +209,7 @@ class Effects:
         if anonymous is not None:
             self._anonymous.setdefault(str(anonymous), []).append(event)
         elif cio_id:
-            self._note_event(event)
-
-    def _note_event(self, event: Row) -> None:
-        name = {"url" if event["action"] == "page" else "name": event["name"].strip()}
-        data = event.get("attributes") or {}
-        self._note(event["action"], event["cio_id"], data, name, event.get("timestamp"))
-
-    def _note(
-        self,
-        kind: str,
-        cio_id: str,
-        data: Row,
-        more: Row | None = None,
-        timestamp: float | None = None,
-    ) -> None:
-        """Add an activity."""
-        person = self._people.get(cio_id)
-        named = identifiers(person) if person else {"cio_id": cio_id}
-        shown = {name: value for name, value in named.items() if value is not None}
-        when = int(self._workspace.clock.now() if timestamp is None else timestamp)
-        self._workspace.tables["activities"].add(
-            {
-                "id": ulid(self._workspace.clock.now(), self._noise(next(self._numbers)) << 16),
-                "type": kind,
-                "timestamp": when,
-                "customer_id": shown.get("id"),
-                "customer_identifiers": shown_identifiers(
-                    shown, id_only=self._workspace.options.id_only
-                ),
-                "deleted": False,
-                **(more or {}),
-                "data": data,
-            }
-        )
+            self._log.note_event(event)
 
     def _delivery(self, item: Row) -> None:
         table = self._workspace.tables["messages"]
@@ -234,39 +218,17 @@ class Effects:
             metrics = {item["name"]: self._workspace.clock.now()} | row["metrics"]
             table.replace(key, row | {"metrics": metrics})
 
-    # --- objects --------------------------------------------------------------------------------
 
-    def _identify_object(self, item: Row) -> None:
-        objects, now = self._workspace.objects, self._workspace.clock.now()
-        if key := objects.find_or_create(item["identifiers"], now):
-            objects.write(key, item.get("attributes") or {}, now)
-            if item["action"] == "identify":
-                self._relate(item)
-
-    def _delete_object(self, item: Row) -> None:
-        if key := self._workspace.objects.find(item["identifiers"]):
-            self._workspace.objects.remove(key)
-
-    def _relate(self, item: Row) -> None:
-        """Make or end the relationships of an item, from whichever side it is told."""
-        for relationship in item.get("cio_relationships") or []:
-            if item["type"] == "object":
-                turned = {**relationship, "identifiers": item["identifiers"]}
-                cio_id = self._find_or_create(relationship["identifiers"])
-            else:
-                turned, cio_id = relationship, self._find_or_create(item["identifiers"])
-            if cio_id:
-                self._link(cio_id, turned, item["action"])
-
-    def _link(self, cio_id: str, relationship: Row, action: str) -> None:
-        objects = self._workspace.objects
-        if action == "delete_relationships":
-            if key := objects.find(relationship["identifiers"]):
-                objects.unrelate(cio_id, key)
-            return
-        now = self._workspace.clock.now()
-        if key := objects.find_or_create(relationship["identifiers"], now):
-            objects.relate(cio_id, key, relationship.get("relationship_attributes") or {})
+def _spelled_out(attributes: Row, person: Row) -> Row:
+    """Return attributes with those in dot notation laid over what is stored of the whole."""
+    spelled: Row = {}
+    for name, value in attributes.items():
+        root, *path = name.split(".")
+        if root == PREFERENCES and path:
+            spelled[root] = _deep(spelled.get(root, preferences_of(person)), path, value)
+        else:
+            spelled[name] = value
+    return spelled
 
 
 def _deep(values: t.Any, path: list[str], value: object) -> Row:  # noqa: ANN401 - stored JSON

@@ -163,12 +163,14 @@ def name(item: Row) -> Iterator[Problem]:
 
 def timestamp(item: Row) -> Iterator[Problem]:
     """Check that a time, if any, is a number: milliseconds pass, and are misread."""
-    value = item.get("timestamp")
+    yield from _time("timestamp", item.get("timestamp"))
+
+
+def _time(where: str, value: object) -> Iterator[Problem]:
     if value is None:
         return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or abs(value) > LATEST_TIME:
-        yield Problem("invalid", "timestamp", "must be a unix timestamp in seconds")
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > LATEST_TIME:
+        yield Problem("invalid", where, "must be a unix timestamp in seconds")
 
 
 def device(item: Row) -> Iterator[Problem]:
@@ -178,6 +180,19 @@ def device(item: Row) -> Iterator[Problem]:
         yield Problem("required", "device.token", "token is required")
     elif item["action"] == "add_device" and value.get("platform") not in PLATFORMS:
         yield Problem("invalid", "device.platform", f"must be one of {', '.join(PLATFORMS)}")
+    else:
+        yield from _time("device.last_used", value.get("last_used"))
+        yield from _device_attributes(value.get("attributes") or {})
+
+
+def _device_attributes(values: object) -> Iterator[Problem]:
+    """Check the attributes of a device: each is text."""
+    if not isinstance(values, dict):
+        yield Problem("invalid", "device.attributes", "must be an object")
+        return
+    for name, value in values.items():
+        if not isinstance(value, str):
+            yield Problem("invalid", f"device.attributes.{name}", "must be a string")
 
 
 def relationships(item: Row) -> Iterator[Problem]:
@@ -209,6 +224,14 @@ def related(item: Row) -> Iterator[Problem]:
         yield Problem("required", "cio_relationships", "cio_relationships are required")
 
 
+def anonymous(item: Row) -> Iterator[Problem]:
+    """Check that an anonymous person is named, in either of the two documented places."""
+    if "anonymous_id" in item:
+        yield from _name_of_someone("anonymous_id", item["anonymous_id"])
+    else:
+        yield from related(item)
+
+
 CHECKS: dict[tuple[str, str], tuple[Check, ...]] = {
     ("person", "identify"): (person, attributes, timestamp, relationships),
     ("person", "event"): (anybody, name, bag, timestamp),
@@ -223,7 +246,7 @@ CHECKS: dict[tuple[str, str], tuple[Check, ...]] = {
     ("person", "add_relationships"): (person, related, relationships),
     ("person", "delete_relationships"): (person, related, relationships),
     ("object", "identify"): (object_, attributes, relationships),
-    ("object", "identify_anonymous"): (object_, attributes, related, relationships),
+    ("object", "identify_anonymous"): (object_, attributes, anonymous, relationships),
     ("object", "delete"): (object_,),
     ("object", "add_relationships"): (object_, related, relationships),
     ("object", "delete_relationships"): (object_, related, relationships),

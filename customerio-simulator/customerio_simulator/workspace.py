@@ -132,7 +132,7 @@ class Workspace:
     def roster(self, segment: Row) -> Sequence[t.Any]:
         """Return who belongs to a segment, as something that `identify_members` reads in parts."""
         if segment["id"] in self.rosters:
-            return self.rosters[segment["id"]]
+            return [each for each in self.rosters[segment["id"]] if self.people.get(each)]
         if segment["id"] == EVERYBODY and self.options.members is None:
             return self.people.table.rows
         if segment["id"] > self.options.segments:
@@ -177,6 +177,14 @@ class Workspace:
             else:
                 members.pop(cio_id, None)
         self.rosters[segment_id] = list(members)
+
+    def hand_over(self, gone: str, kept: str) -> None:
+        """Give one person the relationships and memberships of another, as a merge does."""
+        self.objects.hand_over(gone, kept)
+        for segment_id, members in self.rosters.items():
+            if gone in members:
+                renamed = (kept if each == gone else each for each in members)
+                self.rosters[segment_id] = list(dict.fromkeys(renamed))
 
     def collection_content(self, row: Row) -> msgspec.Raw:
         """Return the rows of a collection, as they were sent or generated."""
