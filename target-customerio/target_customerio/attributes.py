@@ -32,21 +32,14 @@ def attributes(*, of_person: bool) -> StepKind:
     """
 
     def compile_step(context: StreamContext) -> Step:
-        times, send_nulls = context.times, context.send_nulls
-        name_of = _name_of(context, NEVER_AN_ATTRIBUTE if of_person else None)
-        names = {column: name_of(column) for column in context.columns}
+        times = context.times
+        take = _taker(context, NEVER_AN_ATTRIBUTE if of_person else None)
 
         def step(draft: Draft) -> None:
-            columns, found = draft.columns, draft.attributes
+            found = draft.attributes
             if times:
-                read_times(columns, times)
-            for column, value in columns.items():
-                if value is not None or send_nulls:
-                    name = names.get(column)
-                    if name is None and column not in names:
-                        name = name_of(column)
-                    if name is not None:
-                        found[name] = value
+                read_times(draft.columns, times)
+            take(draft)
             if of_person and (broken := limits.check_person_attributes(found, encode)):
                 raise Refused(broken)
             if found:
@@ -55,6 +48,27 @@ def attributes(*, of_person: bool) -> StepKind:
         return step
 
     return StepKind(compile_step, frozenset({"attributes"}))
+
+
+def _taker(context: StreamContext, never: str | None) -> Step:
+    """Return what makes attributes of columns, at once where no name has to be looked up."""
+    send_nulls = context.send_nulls
+    name_of = _name_of(context, never)
+    names = {column: name_of(column) for column in context.columns}
+    keeps_names = all(names[column] == column for column in context.foreseen())
+
+    def take(draft: Draft) -> None:
+        columns, found = draft.columns, draft.attributes
+        if keeps_names and draft.is_foreseen and not send_nulls:
+            found.update({name: value for name, value in columns.items() if value is not None})
+            return
+        for column, value in columns.items():
+            if value is not None or send_nulls:
+                name = names[column] if column in names else name_of(column)
+                if name is not None:
+                    found[name] = value
+
+    return take
 
 
 def _name_of(context: StreamContext, never: str | None) -> Callable[[str], str | None]:

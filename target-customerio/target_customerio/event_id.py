@@ -91,30 +91,29 @@ def canonical(value: object) -> object:
     return value
 
 
-def canonical_record(
-    record: Mapping[str, object], times: Mapping[str, Times], columns: frozenset[str]
-) -> dict[str, object]:
+def canonical_record(record: Mapping[str, object], times: Mapping[str, Times]) -> dict[str, object]:
     """Return a record in canonical form: readable times as nanoseconds, nulls left out.
 
     Args:
         record: The record as it came.
         times: The columns that hold points in time.
-        columns: Names of columns that are known to be no metadata, so that they need no look.
     """
     members = dict(record)
-    for name, value in record.items():
-        if type(value) not in PLAIN:
-            if value is None:
-                del members[name]
-            else:
-                members[name] = canonical(value)
-    if not columns.issuperset(record):
-        for name in [name for name in members if name.startswith(METADATA_PREFIX)]:
+    for name in [name for name, value in record.items() if type(value) not in PLAIN]:
+        if record[name] is None:
             del members[name]
+        else:
+            members[name] = canonical(record[name])
     for name, places in times.items():
         if name in members:
             members[name] = places.convert(members[name], _readable)
     return members
+
+
+def without_metadata(record: dict[str, object]) -> None:
+    """Remove the columns that a tap added about the reading."""
+    for name in [name for name in record if name.startswith(METADATA_PREFIX)]:
+        del record[name]
 
 
 def _readable(value: object) -> object:

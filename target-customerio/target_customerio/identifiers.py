@@ -47,6 +47,8 @@ def person(candidates: Sequence[IdentifierColumn], *, keep_unused: bool) -> Step
             if named is None
             else [IdentifierColumn(column, kind) for kind, column in named.items()]
         )
+        foreseen = context.foreseen()
+        expected = [candidate for candidate in chosen if candidate.column in foreseen]
         name_of = (context.entry.attributes or Attributes()).name_of
         spare_names = {
             column: name_of(column, kind)
@@ -58,7 +60,7 @@ def person(candidates: Sequence[IdentifierColumn], *, keep_unused: bool) -> Step
 
         def step(draft: Draft) -> None:
             columns = draft.columns
-            for column, kind, identifies in chosen:
+            for column, kind, identifies in expected if draft.is_foreseen else chosen:
                 value = columns.pop(column, None)
                 if value is None or (text := identifier_text(kind, value)) == "":
                     continue

@@ -68,10 +68,10 @@ class Operation(msgspec.Struct, frozen=True):
             context: What is known about the stream.
         """
         compiled = [step.compile(context) for step in self.steps]
-        common = self.item
+        common, foreseen = self.item, context.foreseen()
 
         def build(record: dict[str, t.Any]) -> Draft:
-            draft = Draft(record, common.copy())
+            draft = Draft(record, common.copy(), foreseen)
             for step in compiled:
                 step(draft)
             return draft

@@ -18,6 +18,7 @@ from target_customerio.event_id import (
     canonical_record,
     derive,
     is_ulid,
+    without_metadata,
 )
 from target_customerio.items import Rejection
 from target_customerio.times import NANOSECONDS, Times, nanoseconds
@@ -69,6 +70,10 @@ class StreamContext(msgspec.Struct, frozen=True):
     entry: StreamEntry
     send_nulls: bool
 
+    def foreseen(self) -> frozenset[str]:
+        """Return the schema's columns without metadata: nearly every record has no others."""
+        return frozenset(name for name in self.columns if not name.startswith(METADATA_PREFIX))
+
 
 class Draft:
     """An item in the making.
@@ -81,6 +86,7 @@ class Draft:
         identifier: Whom it is about, as sent.
         moment: When it happened, in nanoseconds since 1970; None if it does not say.
         has_derived_id: Whether its id is made of what it says.
+        is_foreseen: Whether all its columns are, so that steps may skip looking for others.
     """
 
     __slots__ = (
@@ -88,12 +94,15 @@ class Draft:
         "columns",
         "has_derived_id",
         "identifier",
+        "is_foreseen",
         "item",
         "moment",
         "record",
     )
 
-    def __init__(self, record: dict[str, t.Any], item: dict[str, t.Any]) -> None:
+    def __init__(
+        self, record: dict[str, t.Any], item: dict[str, t.Any], foreseen: frozenset[str]
+    ) -> None:
         self.record = record
         self.columns = record.copy()
         self.item = item
@@ -101,6 +110,7 @@ class Draft:
         self.identifier = ""
         self.moment: int | None = None
         self.has_derived_id = False
+        self.is_foreseen = foreseen.issuperset(record)
 
 
 Step: t.TypeAlias = Callable[[Draft], None]
@@ -197,21 +207,18 @@ def event_id(default: str) -> StepKind:
         stream, keys = context.stream, context.keys
         time_column = context.entry.timestamp or "timestamp"
         times = {name: places for name, places in context.times.items() if name != time_column}
-        columns = frozenset(
-            name for name in context.columns if not name.startswith(METADATA_PREFIX)
-        )
         key_times = {name: places for name, places in times.items() if name in keys}
 
         def parts(draft: Draft) -> list[object]:
             """Return what makes the event the event that it is."""
             record, moment = draft.record, draft.moment
             if keys and moment is not None:
-                key = canonical_record(
-                    {name: record.get(name) for name in keys}, key_times, columns
-                )
+                key = canonical_record({name: record.get(name) for name in keys}, key_times)
                 if len(key) == len(keys):  # none of them is null
                     return ["key", draft.identifier, moment, key]
-            whole = canonical_record(record, times, columns)
+            whole = canonical_record(record, times)
+            if not draft.is_foreseen:
+                without_metadata(whole)
             whole.pop(column, None)  # empty, whatever way a tap says that
             if moment is not None:
                 whole[time_column] = moment

@@ -12,6 +12,7 @@ import re
 import typing as t
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,6 +70,8 @@ def unix_seconds(value: object) -> int:
     return nanoseconds(value) // NANOSECONDS
 
 
+# The id and the attributes of an event read the same text, and so do rows of the same moment.
+@lru_cache(maxsize=1024)
 def _read_text(text: str) -> int:
     if text[4:5] != "-" or text[13:14] != ":" or text[16:17] != ":" or text[7:8] != "-":
         if NUMBER.fullmatch(text):
