@@ -21,6 +21,9 @@ if sys.version_info >= (3, 12):
 else:
     from typing_extensions import override
 
+if t.TYPE_CHECKING:
+    import click
+
 logger = logging.getLogger("tap-customerio")
 
 
@@ -34,6 +37,12 @@ class Stopped(SystemExit):
 
 class Command(SingerCommand):
     """The command line, without tracebacks."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> t.Any:
+        logging.captureWarnings(capture=True)
+        # The SDK's own says once more, in general, that the configuration is wrong.
+        return super(SingerCommand, self).invoke(ctx)
 
     @override
     def main(self, *args: t.Any, **kwargs: t.Any) -> t.Any:

@@ -14,6 +14,9 @@ from singer_sdk import typing as th
 
 from tap_customerio import times
 
+if t.TYPE_CHECKING:
+    from jsonschema import ValidationError
+
 SETTINGS: t.Final = th.PropertiesList(
     th.Property(
         "app_api_key",
@@ -148,9 +151,6 @@ SETTINGS: t.Final = th.PropertiesList(
     ),
 )
 
-_SECRETS: t.Final = ("app_api_key", "app_api_url")
-"""Settings whose values no text shows: an address can hold a password."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -211,13 +211,33 @@ _PLAIN: t.Final = (
 )
 
 
-def conceal(config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Copy a configuration for a check whose texts show values.
+def describe_fault(fault: ValidationError) -> str:
+    """Say what is wrong with a setting by its schema alone, since its value may be a secret.
 
-    Nulls are left out, as if the setting were not there; what no text may show is replaced.
+    Args:
+        fault: What JSON Schema found.
     """
-    shown = {name: value for name, value in config.items() if value is not None}
-    return {name: "…" if name in _SECRETS else value for name, value in shown.items()}
+    where = ".".join(str(step) for step in fault.absolute_path)
+    rule = t.cast("t.Any", fault.validator_value)
+    if fault.validator == "required":
+        missing = [name for name in rule if name not in t.cast("t.Any", fault.instance)]
+        return f"`{', '.join(missing)}`{where and f' of `{where}`'} is required."
+    wanted = RULES.get(str(fault.validator), "does not satisfy its rule `{keyword}`").format(
+        keyword=fault.validator,
+        rule=" or ".join(str(part) for part in rule if part != "null")
+        if isinstance(rule, list)
+        else rule,
+    )
+    return f"`{where}` {wanted}."
+
+
+RULES: t.Final[t.Mapping[str, str]] = {
+    "type": "must be of the type {rule}",
+    "enum": "must be one of {rule}",
+    "minimum": "must not be less than {rule}",
+    "maximum": "must not be more than {rule}",
+}
+"""How the rules of the settings' schema are put into words."""
 
 
 def problems(config: t.Mapping[str, t.Any]) -> list[str]:

@@ -11,7 +11,7 @@ import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
@@ -19,7 +19,7 @@ from tap_customerio import connection, settings
 from tap_customerio.api import AppApi
 from tap_customerio.cli import Command, Stopped, read_json
 from tap_customerio.fetch import Chain, Event, walk
-from tap_customerio.output import Output
+from tap_customerio.output import Output, States
 from tap_customerio.streams import STREAMS
 from tap_customerio.streams.base import FanOutStream
 
@@ -37,12 +37,7 @@ if t.TYPE_CHECKING:
 
 
 class TapCustomerIO(Tap):
-    """Reads a Customer.io workspace through the App API.
-
-    Attributes:
-        parents: What fan-outs need of the lists that were read, by the stream's name.
-        failures: The streams that ended with an error.
-    """
+    """Reads a Customer.io workspace through the App API."""
 
     name = "tap-customerio"
     config_jsonschema = settings.SETTINGS.to_dict()
@@ -61,8 +56,9 @@ class TapCustomerIO(Tap):
 
     def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401 - those of the SDK
         self._signal: int | None = None
+        # What fan-outs need of the lists that were read, by the stream's name.
         self.parents: dict[str, list[Record]] = {}
-        self.failures: list[str] = []
+        self.failures: list[str] = []  # streams that ended with an error
         super().__init__(**kwargs)
 
     # What the streams need
@@ -77,6 +73,11 @@ class TapCustomerIO(Tap):
     def api(self) -> AppApi:
         """The client; nothing is sent before a stream asks for something."""
         return AppApi(self.settings)
+
+    @functools.cached_property
+    @override
+    def state_writer(self) -> States:
+        return States(t.cast("Output", self.message_writer))
 
     @property
     def started(self) -> int:
@@ -154,16 +155,19 @@ class TapCustomerIO(Tap):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        given = self._config
-        self._config = settings.conceal(given)
-        errors = super()._validate_config(raise_errors=False)
-        shown = {name: value for name, value in given.items() if value is not None}
-        self._config = {**self._config, **shown}
-        errors += settings.problems(self._config)
-        if errors and raise_errors:
+        given = {name: value for name, value in self._config.items() if value is not None}
+        self.append_builtin_config(self.config_jsonschema)
+        # Fills in the defaults, but only once the nulls are gone.
+        validator = JSONSchemaValidator(self.config_jsonschema)
+        found = list(validator.iter_errors(given))
+        self._config = given
+        faulty = {str(step) for fault in found for step in list(fault.absolute_path)[:1]}
+        rest = {name: value for name, value in given.items() if name not in faulty}
+        faults = [settings.describe_fault(fault) for fault in found] + settings.problems(rest)
+        if faults and raise_errors:
             summary = "Config validation failed"
-            raise ConfigValidationError(summary, errors=errors, schema=self.config_jsonschema)
-        return errors
+            raise ConfigValidationError(summary, errors=faults, schema=self.config_jsonschema)
+        return faults
 
     # Signals: the handler only takes note. The engine looks when it waits, a stream after each
     # record, so that no line is cut and STATE is true when it leaves.

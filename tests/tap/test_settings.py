@@ -59,7 +59,7 @@ def test_one_sentence_that_never_shows_a_secret(config):
 def test_a_missing_key_is_named():
     with pytest.raises(ConfigValidationError) as caught:
         TapCustomerIO(config={}, setup_mapper=False)
-    assert caught.value.errors == ["'app_api_key' is a required property"]
+    assert caught.value.errors == ["`app_api_key` is required."]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
@@ -9,7 +11,7 @@ from customerio_simulator import start
 from tap_customerio.tap import TapCustomerIO
 
 # The suite discovers streams when this module is read, and asks the server later.
-_simulator = start(people=30, rate_limit=0)
+_simulator = start(people=30, rate_limit=0, now=int(time.time()))
 
 
 @pytest.fixture(autouse=True, scope="module")
