@@ -6,7 +6,6 @@ Everything that can be decided when a SCHEMA comes is decided there, so that a r
 from __future__ import annotations
 
 import typing as t
-from copy import deepcopy
 
 import msgspec
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
@@ -197,13 +196,12 @@ class Mapping:
             RunEnded: The stream means no operation, or schema and settings contradict each other.
         """
         stream = message.stream
-        original = deepcopy(message.schema)  # stream maps change the schema that they are given
         self._mapper.register_raw_stream_schema(stream, message.schema, message.key_properties)
         return [
             route
             for stream_map in self._mapper.stream_maps[stream]
             if not isinstance(stream_map, RemoveRecordTransform)
-            and (route := self._route(stream, stream_map, original))
+            and (route := self._route(stream, stream_map, message.schema))
         ]
 
     def _route(

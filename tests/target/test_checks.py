@@ -117,9 +117,12 @@ def test_a_schema_that_is_none_is_refused():
         RecordCheck({"properties": {"a": {"type": "text"}}})
 
 
-def test_a_reference_elsewhere_is_never_followed():
+def test_a_reference_elsewhere_is_never_followed(monkeypatch):
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda *request, **_: asked.append(request))
     rejection = check({"a": {"$ref": "http://127.0.0.1:9/schema.json"}}, {"a": 1})
     assert rejection.message == "the schema refers to something that is not in it"
+    assert asked == []
 
 
 LEAVES = (
