@@ -26,6 +26,14 @@ LISTS = (
     ("/v1/snippets", "snippets"),
     ("/v1/sender_identities", "sender_identities"),
     ("/v1/subscription_topics", "topics"),
+    ("/v1/subscription_channels", "channels"),
+    ("/v1/object_types", "types"),
+    ("/v1/newsletters/2/contents", "contents"),
+    ("/v1/broadcasts/1/triggers", "triggers"),
+    ("/v1/optouts", "optouts"),
+    ("/v1/esp/suppression/bounces", "suppressions"),
+    ("/v1/reporting_webhooks", "reporting_webhooks"),
+    ("/v1/exports", "exports"),
 )
 
 
@@ -38,12 +46,16 @@ def test_the_same_seed_makes_the_same_workspace(serve):
     assert everything(first) == everything(again)
     assert everything(first)["/v1/messages"] != everything(other)["/v1/messages"]
     assert first.simulator.people() == again.simulator.people()
+    objects = [each.simulator.objects(written=False) for each in (first, again, other)]
+    assert objects[0] == objects[1] != objects[2]
 
 
 def test_sizes_are_what_was_asked_for(serve):
     client = serve(
         campaigns=3, broadcasts=2, newsletters=7, transactional=1, segments=4, collections=2,
         snippets=6, senders=8, topics=5, messages=30, activities=45, people=9, actions=11,
+        channels=4, object_types=3, objects=5, triggers=2, optouts=20, suppressions=7, webhooks=1,
+        exports=6,
     )  # fmt: skip
     counts = {path: len(rows) for path, rows in everything(client).items()}
     # 30 deliveries in 400 days, of which the list without bounds shows those of 180 days.
@@ -53,6 +65,9 @@ def test_sizes_are_what_was_asked_for(serve):
         "/v1/newsletters": 7, "/v1/transactional": 1, "/v1/segments": 4,
         "/v1/segments/1/membership": 9, "/v1/activities": 43, "/v1/collections": 2,
         "/v1/snippets": 6, "/v1/sender_identities": 6, "/v1/subscription_topics": 5,
+        "/v1/subscription_channels": 4, "/v1/object_types": 3,
+        "/v1/newsletters/2/contents": 4, "/v1/broadcasts/1/triggers": 2, "/v1/optouts": 9,
+        "/v1/esp/suppression/bounces": 7, "/v1/reporting_webhooks": 1, "/v1/exports": 6,
     }  # fmt: skip
 
 
@@ -60,10 +75,11 @@ def test_an_empty_workspace(serve):
     sizes = (
         "people", "campaigns", "broadcasts", "newsletters", "transactional", "segments",
         "activities", "messages", "drafts", "collections", "snippets", "senders", "topics",
+        "channels", "object_types", "objects", "optouts", "suppressions", "webhooks", "exports",
     )  # fmt: skip
     client = serve(**dict.fromkeys(sizes, 0))
     for path, key in LISTS:
-        if "/3/" not in path and "/1/" not in path:
+        if not any(character.isdigit() for character in path[3:]):
             assert client.rows(path, key) == []
     assert client.get("/v1/workspaces")["workspaces"][0]["people"] == 0
 

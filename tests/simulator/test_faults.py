@@ -173,3 +173,30 @@ def test_an_order_that_makes_no_sense_is_refused(client, order):
     with pytest.raises(ControlError):
         client.simulator.fault(**order)
     assert codes(client, 1) == [200]
+
+
+def test_several_faults_mix_by_their_odds(client):
+    for status, odds in ((500, 0.2), (502, 0.25), (429, 0.3)):
+        client.simulator.fault(probability=odds, seed=status, status=status)
+    first = codes(client, 120)
+    client.simulator.clear_faults()
+    for status, odds in ((500, 0.2), (502, 0.25), (429, 0.3)):
+        client.simulator.fault(probability=odds, seed=status, status=status)
+    assert codes(client, 120) == first
+    counts = {status: first.count(status) for status in set(first)}
+    assert set(counts) == {200, 429, 500, 502}
+    assert min(counts.values()) > 10
+
+
+def test_latency_varies_by_the_seed(serve):
+    import random
+
+    client = serve(latency_ms=60, latency_jitter_ms=50, seed=3)
+    chance = random.Random(3)
+    for _ in range(8):
+        expected = (60 + 50 * chance.uniform(-1, 1)) / 1000
+        begin = time.monotonic()
+        client.ask("/v1/workspaces")
+        assert time.monotonic() - begin >= expected
+    with pytest.raises(ControlError, match="latency_jitter_ms"):
+        client.simulator.edit(options={"latency_jitter_ms": -1})

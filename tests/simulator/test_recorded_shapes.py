@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "contract" / "examples" / "live"
+EXAMPLES = RECORDED.parent / "official" / "app"
 EVERYBODY = {"filter": {"and": [{"attribute": {"field": "cio_id", "operator": "exists"}}]}}
 
 
@@ -63,10 +64,25 @@ def mixed(client):
     return client.batch({"type": "person", "action": "event"}).json()
 
 
+def refused_members(client):
+    return client.track("/api/v1/segments/1/add_customers", {"ids": ["1"]}).json()
+
+
 ANSWERS = {
     "activities.page1.json": listed("/v1/activities", limit=100),
     "activities.last_page.json": listed("/v1/activities", start="900000000000009999"),
     "broadcasts.json": listed("/v1/broadcasts"),
+    "esp_suppression.empty_null.json": listed("/v1/esp/suppression/bounces", offset=99),
+    "esp_suppression.json": listed("/v1/esp/suppression/bounces"),
+    "newsletter_contents.json": listed("/v1/newsletters/2/contents"),
+    "object_types.json": listed("/v1/object_types"),
+    "optouts.json": listed("/v1/optouts"),
+    "optouts.empty.json": listed("/v1/optouts", **{"from": "nobody"}),
+    "reporting_webhooks.json": listed("/v1/reporting_webhooks"),
+    "segment_used_by.json": listed("/v1/segments/1/used_by"),
+    "subscription_channels.empty.json": listed("/v1/subscription_channels"),
+    "track_v1_400.json": refused_members,
+    "transactional_contents.json": listed("/v1/transactional/1/contents"),
     "campaign_actions.json": listed("/v1/campaigns/3/actions"),
     "campaign_actions.empty.json": listed("/v1/campaigns/2/actions"),
     "campaigns.json": listed("/v1/campaigns"),
@@ -110,6 +126,42 @@ ANSWERS = {
     "transactional.json": listed("/v1/transactional"),
     "workspaces.json": listed("/v1/workspaces"),
 }
+CAMPAIGN, WEEK = "/v1/campaigns/1", {"start": 1_789_900_000, "end": 1_790_000_000}
+DOCUMENTED = {
+    "GET_v1_broadcasts_broadcast_id_metrics.json": listed("/v1/broadcasts/1/metrics"),
+    "GET_v1_broadcasts_broadcast_id_triggers.json": listed("/v1/broadcasts/1/triggers"),
+    "GET_v1_campaigns_broadcast_id_triggers_trigger_id.json": listed(f"{CAMPAIGN}/triggers/1"),
+    "GET_v1_campaigns_broadcast_id_triggers_trigger_id_errors.json": listed(
+        f"{CAMPAIGN}/triggers/1/errors"
+    ),
+    "GET_v1_campaigns_campaign_id_journey_metrics.json": listed(
+        f"{CAMPAIGN}/journey_metrics", res="days", **WEEK
+    ),
+    "GET_v1_campaigns_campaign_id_metrics.json": listed(f"{CAMPAIGN}/metrics", version=2, **WEEK),
+    "GET_v1_campaigns_campaign_id_metrics_links.json": listed(f"{CAMPAIGN}/metrics/links"),
+    "GET_v1_customers_customer_id_relationships.json": listed("/v1/customers/100016/relationships"),
+    "GET_v1_customers_customer_id_segments.json": listed("/v1/customers/100001/segments"),
+    "GET_v1_customers_customer_id_subscription_preferences.json": listed(
+        "/v1/customers/100001/subscription_preferences"
+    ),
+    "GET_v1_exports.json": listed("/v1/exports"),
+    "GET_v1_exports_export_id.json": listed("/v1/exports/2"),
+    "GET_v1_newsletters_newsletter_id_test_groups.json": listed("/v1/newsletters/2/test_groups"),
+    "GET_v1_object_types.json": listed("/v1/object_types"),
+    "GET_v1_reporting_webhooks_webhook_id.json": listed("/v1/reporting_webhooks/1"),
+    "GET_v1_segments_segment_id_customer_count.json": listed("/v1/segments/1/customer_count"),
+    "POST_v1_collections.json": lambda client: client.post(
+        "/v1/collections", {"name": "a", "data": [{"a": 1}]}
+    ).json(),
+    "POST_v1_customers_attributes.json": profiles,
+    "POST_v1_objects.json": lambda client: client.post(
+        "/v1/objects", {"object_type_id": "1", "filter": {"and": []}}, limit=2
+    ).json(),
+    "POST_v1_segments.json": lambda client: client.post(
+        "/v1/segments", {"segment": {"name": "a"}}
+    ).json(),
+}
+"""Answers whose shape nobody recorded, beside the documentation's examples."""
 FREE = {"conditions", "attributes", "timestamps", "data"}
 """Objects whose keys are the customer's own."""
 
@@ -126,9 +178,9 @@ def shape(value, path="$"):
     return found
 
 
-def recorded(name):
-    """Return the recorded body, or nothing to compare where the recordings do not lie beside."""
-    path = RECORDED / name
+def recorded(name, folder=RECORDED):
+    """Return a body's shape, or nothing to compare where the recordings do not lie beside."""
+    path = folder / name
     return shape(json.loads(path.read_text())) if path.exists() else set()
 
 
@@ -137,6 +189,12 @@ def test_answers_have_the_shape_of_recorded_ones(serve, name):
     answer = ANSWERS[name](serve(messages=900))
     assert isinstance(answer, dict)
     assert recorded(name) - shape(answer) == set()
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED))
+def test_answers_have_the_shape_of_documented_ones(serve, name):
+    answer = DOCUMENTED[name](serve(documented_shapes=True))
+    assert recorded(name, EXAMPLES) - shape(answer) == set()
 
 
 def test_a_missing_key_and_a_wrong_type_are_seen():
