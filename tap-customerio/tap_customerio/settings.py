@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from singer_sdk import typing as th
 
-from tap_customerio import times
+from tap_customerio import stream_settings, times
 
 if t.TYPE_CHECKING:
+    import datetime as dt
+
     from jsonschema import ValidationError
 
 SETTINGS: t.Final = th.PropertiesList(
@@ -109,6 +111,7 @@ SETTINGS: t.Final = th.PropertiesList(
         title="Activities of deleted people",
         description="Read the activities of deleted people too.",
     ),
+    *stream_settings.STREAM_SETTINGS,
     th.Property(
         "requests_per_second",
         th.IntegerType(nullable=False, minimum=0, maximum=1000),
@@ -174,6 +177,14 @@ class Settings:
     messages_window_days: int
     activities_lookback_minutes: int
     activities_include_deleted: bool
+    include_drafts: bool
+    include_tracked_responses: bool
+    metrics_resolution: str
+    metrics_lookback: int
+    metrics_timezone: dt.tzinfo | None
+    metrics_parent_days: int
+    esp_suppression_domains: tuple[str, ...]
+    custom_streams: tuple[t.Mapping[str, t.Any], ...]
     requests_per_second: int
     max_concurrency: int
     request_timeout_seconds: int
@@ -193,6 +204,9 @@ def parse(config: t.Mapping[str, t.Any], *, user_agent: str) -> Settings:
         app_api_url=_address(config.get("app_api_url"), config["allow_http_hosts"]),
         start=_moment(config.get("start_date")),
         end=_moment(config.get("end_date")),
+        metrics_timezone=stream_settings.zone(config.get("metrics_timezone")),
+        esp_suppression_domains=stream_settings.domains(config["esp_suppression_domains"]),
+        custom_streams=tuple(config["custom_streams"]),
         user_agent=config.get("user_agent") or user_agent,
         **{name: config[name] for name in _PLAIN},
     )
@@ -204,6 +218,7 @@ _PLAIN: t.Final = (
     "messages_window_days",
     "activities_lookback_minutes",
     "activities_include_deleted",
+    *stream_settings.PLAIN,
     "requests_per_second",
     "max_concurrency",
     "request_timeout_seconds",
@@ -256,6 +271,7 @@ def problems(config: t.Mapping[str, t.Any]) -> list[str]:
         _address(config.get("app_api_url"), hosts if isinstance(hosts, list) else [])
     except ValueError as error:
         found.append(str(error))
+    found += stream_settings.problems(config)
     agent = config.get("user_agent")
     if isinstance(agent, str) and not (agent.isascii() and (agent + " ").isprintable()):
         found.append("`user_agent` must be plain printable text in ASCII.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import typing as t
 from pathlib import Path
 
 from tap_customerio.streams import STREAMS
@@ -12,17 +11,6 @@ from tap_customerio.streams.base import FanOutStream
 from tap_customerio.tap import TapCustomerIO
 
 README = Path(__file__).parents[2] / "tap-customerio" / "README.md"
-
-CALLS: t.Final = {
-    "campaign_actions": "1 for every 10 actions, at least 1 for each campaign",
-    "broadcast_actions": "1 for each broadcast",
-    "newsletters": "1 for every 100, and 1",
-    "segment_membership": "1 for every 30,000 members, at least 1 for each segment",
-    "messages": "1 for every 1,000, at least 1 for each window",
-    "activities": "1 for every 100, and 1",
-    "sender_identities": "2 for every 100, and 2",
-}
-"""What a run costs, where it is not one call."""
 
 
 def settings_table() -> str:
@@ -43,16 +31,20 @@ def settings_table() -> str:
 
 def streams_table() -> str:
     """A row for each stream."""
-    rows = ["| stream | key | replication | calls | what it holds |", "|---|---|---|---|---|"]
+    rows = [
+        "| stream | key | replication | selected | calls | what it holds |",
+        "|---|---|---|---|---|---|",
+    ]
     for stream in STREAMS:
         keys = ", ".join(f"`{key}`" for key in stream.primary_keys)
         bookmark = stream.replication_key
         method = f"incremental on `{bookmark}`" if isinstance(bookmark, str) else "full table"
-        calls = CALLS.get(stream.name, "1")
+        calls = stream.calls
         if issubclass(stream, FanOutStream):
             calls += f"; and the list of `{stream.parent.name}`"
         summary = str(stream.__doc__).partition("\n")[0]
-        rows.append(f"| `{stream.name}` | {keys} | {method} | {calls} | {summary} |")
+        selected = "yes" if stream.selected_by_default else "no"
+        rows.append(f"| `{stream.name}` | {keys} | {method} | {selected} | {calls} | {summary} |")
     return "\n".join(rows)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tap_customerio.streams import STREAMS
 from tap_customerio.tap import TapCustomerIO
 
 from .conftest import HTML, KEY, Reply, configuration, selection
@@ -329,5 +330,5 @@ def test_the_connection_test_says_what_is_wrong(tap, fake):
 def test_the_schema_test_writes_schemas_and_asks_for_nothing(tap, fake):
     ended = finish(tap(options=["--test=schema"]))
     assert ended.returncode == 0
-    assert len(messages(ended.stdout)) == 14
+    assert len(messages(ended.stdout)) == len(STREAMS)
     assert fake.calls == []

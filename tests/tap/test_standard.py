@@ -8,7 +8,10 @@ import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from customerio_simulator import start
+from tap_customerio.streams import STREAMS
 from tap_customerio.tap import TapCustomerIO
+
+from .conftest import selection
 
 # The suite discovers streams when this module is read, and asks the server later.
 _simulator = start(people=30, rate_limit=0, now=int(time.time()))
@@ -30,6 +33,7 @@ class TestTapCustomerIO(
             "app_api_url": _simulator.url,
             "requests_per_second": 0,
         },
+        catalog=selection(*(stream.name for stream in STREAMS)),
         suite_config=SuiteConfig(max_records_limit=100),
     )
 ):

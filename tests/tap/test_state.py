@@ -7,16 +7,13 @@ import pytest
 from tap_customerio import state as bookmarks
 from tap_customerio import times
 from tap_customerio.errors import StreamError
-from tap_customerio.settings import parse
+from tap_customerio.settings import SETTINGS, parse
 from tap_customerio.state import Window, WindowBookmark, plan_windows
 
 NOW = times.to_seconds("2026-11-21T20:14:03Z")
 DEFAULTS = {
-    "app_api_key": "k", "allow_http_hosts": [], "region": "us", "messages_lookback_days": 30,
-    "messages_window_days": 7, "activities_lookback_minutes": 60,
-    "activities_include_deleted": True, "requests_per_second": 10, "max_concurrency": 16,
-    "request_timeout_seconds": 60, "max_retries": 8,
-}  # fmt: skip
+    name: setting.get("default") for name, setting in SETTINGS.to_dict()["properties"].items()
+} | {"app_api_key": "k", "region": "us"}
 
 
 def settings(**config):

@@ -5,11 +5,35 @@ from __future__ import annotations
 import typing as t
 
 from tap_customerio.streams.activities import Activities
-from tap_customerio.streams.broadcasts import BroadcastActions, Broadcasts
+from tap_customerio.streams.broadcasts import (
+    BroadcastActions,
+    Broadcasts,
+    BroadcastTriggerErrors,
+    BroadcastTriggers,
+)
 from tap_customerio.streams.campaigns import CampaignActions, Campaigns
+from tap_customerio.streams.configuration import (
+    Exports,
+    ReportingWebhooks,
+    SubscriptionChannels,
+    Workspaces,
+)
+from tap_customerio.streams.content import (
+    CollectionContents,
+    NewsletterContents,
+    NewsletterTestGroups,
+    TransactionalContents,
+)
 from tap_customerio.streams.messages import Messages
+from tap_customerio.streams.metric_tables import METRIC_STREAMS
 from tap_customerio.streams.newsletters import Newsletters
-from tap_customerio.streams.segments import SegmentMembership, Segments
+from tap_customerio.streams.segments import (
+    SegmentCustomerCounts,
+    SegmentMembership,
+    Segments,
+    SegmentUsage,
+)
+from tap_customerio.streams.suppressions import EspSuppressions
 from tap_customerio.streams.transactional import TransactionalMessages
 from tap_customerio.streams.workspace import (
     Collections,
@@ -26,16 +50,30 @@ STREAMS: t.Final[tuple[type[CustomerIOStream], ...]] = (
     CampaignActions,
     Broadcasts,
     BroadcastActions,
+    BroadcastTriggers,
+    BroadcastTriggerErrors,
     Newsletters,
+    NewsletterContents,
+    NewsletterTestGroups,
     TransactionalMessages,
+    TransactionalContents,
     Segments,
+    SegmentUsage,
+    SegmentCustomerCounts,
     SegmentMembership,
     Messages,
     Activities,
+    *METRIC_STREAMS,
     Collections,
+    CollectionContents,
     Snippets,
     SenderIdentities,
     SubscriptionTopics,
+    SubscriptionChannels,
+    ReportingWebhooks,
+    EspSuppressions,
+    Exports,
+    Workspaces,
 )
 """Parents come before what fans out from them, so that each is listed once."""
 

@@ -47,6 +47,7 @@ class Activities(CustomerIOStream):
     """
 
     name = "activities"
+    calls = "1 for every 100, and 1"
     path = "/v1/activities"
     rows = "activities"
     page_size = 100  # the maximum

@@ -81,6 +81,7 @@ class Campaigns(ParentStream):
     """Automations that a segment, an event, a date or the like triggers."""
 
     name = "campaigns"
+    keeps = ("id", "actions", "created", "updated", "first_started", "scheduled_start")
     path = "/v1/campaigns"
     rows = "campaigns"
     primary_keys = ("id",)
@@ -111,6 +112,7 @@ class CampaignActions(FanOutStream):
     """The steps of campaigns: messages, webhooks, attribute updates."""
 
     name = "campaign_actions"
+    calls = "1 for every 10 actions, at least 1 for each campaign"
     parent = Campaigns
     parent_key = "campaign_id"
     path = "/v1/campaigns/{campaign_id}/actions"

@@ -35,6 +35,7 @@ class Messages(CustomerIOStream):
     """Deliveries of every kind of message, in windows of the time when they were created."""
 
     name = "messages"
+    calls = "1 for every 1,000, at least 1 for each window"
     path = "/v1/messages"
     rows = "messages"
     page_size = 1000  # the maximum

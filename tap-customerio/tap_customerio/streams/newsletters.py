@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tap_customerio.pagination import start_token
-from tap_customerio.streams.base import CustomerIOStream
+from tap_customerio.streams.base import ParentStream
 from tap_customerio.streams.schema import (
     deduplicate_id,
     integer,
@@ -16,10 +16,12 @@ from tap_customerio.streams.schema import (
 )
 
 
-class Newsletters(CustomerIOStream):
+class Newsletters(ParentStream):
     """Messages that are sent once, to a segment."""
 
     name = "newsletters"
+    calls = "1 for every 100, and 1"
+    keeps = ("id", "content_ids", "created", "updated", "sent_at")
     path = "/v1/newsletters"
     rows = "newsletters"
     page_size = 100  # the maximum

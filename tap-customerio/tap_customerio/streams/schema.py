@@ -44,6 +44,16 @@ def moment(name: str, description: str) -> th.Property[t.Any]:
     return th.Property(name, th.DateTimeType, description=f"{description} (date-time, UTC).")
 
 
+def moment_key(name: str, description: str) -> th.Property[t.Any]:
+    """A date-time in UTC of the stream's key."""
+    return th.Property(
+        name,
+        th.DateTimeType(nullable=False),
+        required=True,
+        description=f"{description} (date-time, UTC).",
+    )
+
+
 def texts(name: str, description: str) -> th.Property[t.Any]:
     """An array of texts, or null."""
     return th.Property(name, th.ArrayType(th.StringType(nullable=False)), description=description)

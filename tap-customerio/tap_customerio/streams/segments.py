@@ -12,7 +12,9 @@ from tap_customerio.streams.schema import (
     free_object,
     integer,
     integer_key,
+    integers,
     moment,
+    moment_key,
     record,
     text,
     text_key,
@@ -26,6 +28,7 @@ else:
 
 if t.TYPE_CHECKING:
     from tap_customerio.fetch import Chain
+    from tap_customerio.shape import Record
 
 FINISHED: t.Final = "finished"
 """State of a segment that is not being built."""
@@ -58,6 +61,7 @@ class SegmentMembership(FanOutStream):
     """The people in each segment, with and without an `id`."""
 
     name = "segment_membership"
+    calls = "1 for every 30,000 members, at least 1 for each segment"
     parent = Segments
     parent_key = "segment_id"
     path = "/v1/segments/{segment_id}/membership"
@@ -80,3 +84,50 @@ class SegmentMembership(FanOutStream):
                 "%d segments are still being built: their members are incomplete.", unfinished
             )
         return super().chains()
+
+
+class SegmentUsage(FanOutStream):
+    """What refers to each segment."""
+
+    name = "segment_usage"
+    calls = "1 for each segment"
+    selected_by_default = False
+    parent = Segments
+    parent_key = "segment_id"
+    path = "/v1/segments/{segment_id}/used_by"
+    rows = "$"
+    primary_keys = ("segment_id",)
+    schema = record(
+        integer_key("segment_id", "Id of the segment."),
+        integers("campaigns", "Campaigns that refer to it."),
+        integers("sent_newsletters", "Newsletters that were sent and refer to it."),
+        integers("draft_newsletters", "Newsletters that were not sent yet and refer to it."),
+    )
+
+    @override
+    def prepare(self, row: Record, chain: Chain) -> Record | None:
+        # The id of the segment is beside these in the documents, among them in fact.
+        return super().prepare(row.get("used_by") or {}, chain)
+
+
+class SegmentCustomerCounts(FanOutStream):
+    """How many people each segment has at the time of the run; each run adds its records."""
+
+    name = "segment_customer_counts"
+    calls = "1 for each segment"
+    selected_by_default = False
+    parent = Segments
+    parent_key = "segment_id"
+    path = "/v1/segments/{segment_id}/customer_count"
+    rows = "$"
+    primary_keys = ("segment_id", "counted_at")
+    schema = record(
+        integer_key("segment_id", "Id of the segment."),
+        moment_key("counted_at", "When the run started that counted"),
+        integer("count", "How many people are in the segment."),
+    )
+
+    @override
+    def prepare(self, row: Record, chain: Chain) -> Record | None:
+        row["counted_at"] = self.tap.started
+        return super().prepare(row, chain)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tap_customerio.streams.base import CustomerIOStream
+from tap_customerio.streams.base import ParentStream
 from tap_customerio.streams.schema import flag, integer_key, moment, record, text
 
 
-class TransactionalMessages(CustomerIOStream):
+class TransactionalMessages(ParentStream):
     """Templates of messages that the API sends one by one; their deliveries are messages."""
 
     name = "transactional_messages"
+    keeps = ("id", "created_at", "updated_at")
     path = "/v1/transactional"
     rows = "messages"  # of all names: see /v1/messages
     primary_keys = ("id",)

@@ -6,7 +6,7 @@ import sys
 import typing as t
 
 from tap_customerio.pagination import start_token_until_empty
-from tap_customerio.streams.base import CustomerIOStream
+from tap_customerio.streams.base import CustomerIOStream, ParentStream
 from tap_customerio.streams.schema import (
     deduplicate_id,
     flag,
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from tap_customerio.shape import Record
 
 
-class Collections(CustomerIOStream):
+class Collections(ParentStream):
     """Tables that messages can look values up in."""
 
     name = "collections"
@@ -70,6 +70,7 @@ class SenderIdentities(CustomerIOStream):
     """
 
     name = "sender_identities"
+    calls = "2 for every 100, and 2"
     path = "/v1/sender_identities"
     rows = "sender_identities"
     page_size = 100

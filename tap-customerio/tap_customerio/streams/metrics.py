@@ -1,0 +1,259 @@
+"""Metrics as tidy tables: a row for each parent and period, a column for each series."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+import typing as t
+
+import msgspec
+
+from tap_customerio import times
+from tap_customerio.calendars import EST, Calendar
+from tap_customerio.errors import UnreadableAnswerError
+from tap_customerio.shape import to_seconds
+from tap_customerio.streams.base import FanOutStream, IncrementalStream
+from tap_customerio.streams.generations import JOURNEYS, LINKS, Span
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from tap_customerio.answers import Answer
+    from tap_customerio.fetch import Chain, Row
+    from tap_customerio.shape import Record
+    from tap_customerio.streams.generations import Generation
+
+FIRST_PERIODS: t.Final = 45
+"""Periods that a read without bookmark and start date goes back, the present one included."""
+
+TOUCHES: t.Final = (
+    "created", "updated", "created_at", "updated_at", "first_started", "scheduled_start", "sent_at",
+)  # fmt: skip
+"""Properties of parents that say when something last happened to them."""
+
+
+class _Metric(msgspec.Struct):
+    series: dict[str, list[t.Any] | None] | None = None
+    start: t.Any = None
+
+
+class _Link(msgspec.Struct):
+    id: t.Any = None
+    href: t.Any = None
+
+
+class _LinkMetric(msgspec.Struct):
+    link: _Link = msgspec.field(default_factory=_Link)
+    metric: _Metric = msgspec.field(default_factory=_Metric)
+
+
+Content = t.TypeVar("Content")
+
+
+class MetricsStream(FanOutStream, IncrementalStream):
+    """Metrics of one kind of parent.
+
+    Attributes:
+        generation: How the API gives them.
+        parts: The property of the parent that lists the parts which have metrics of their own,
+            empty if the parent has them itself.
+        part_key: The property that holds the part's id, also the path's placeholder.
+    """
+
+    selected_by_default = False
+    replication_key = "period_start"
+    rows = "metric"
+    generation: t.ClassVar[Generation]
+    parts: t.ClassVar[str] = ""
+    part_key: t.ClassVar[str] = ""
+
+    _span: Span
+    _blank: t.Mapping[str, None]
+
+    @override
+    def chains(self) -> t.Sequence[Chain]:
+        span = self._plan()
+        if span is None:
+            return []
+        self._span = span
+        taken = {*self.primary_keys, "href"}
+        self._blank = dict.fromkeys(name for name in self.schema["properties"] if name not in taken)
+        params = self.generation.params(span)
+        return [self._chain(ids, params) for row in self._touched() for ids in self._ids(row)]
+
+    def _chain(self, ids: dict[str, object], params: dict[str, str | int]) -> Chain:
+        return self.chain(ids=ids, params=params)
+
+    def _plan(self) -> Span | None:
+        """Decide what to read; None if it all lies in the future."""
+        settings, now = self.tap.settings, self.tap.started
+        zone = settings.metrics_timezone if self.generation.zoned else None
+        calendar = Calendar(settings.metrics_resolution, zone or EST)
+        present = calendar.start(now)
+        reach = self.generation.reach[calendar.resolution]
+        oldest = calendar.step(present, 1 - reach)
+        wanted = self._wanted(calendar)
+        if wanted is None:
+            wanted = max(calendar.step(present, 1 - FIRST_PERIODS), oldest)
+        if wanted < oldest:
+            self.logger.warning(
+                "The API gives no more than %d %s of these metrics: nothing from %s to %s is read.",
+                reach,
+                calendar.resolution,
+                times.to_text(wanted),
+                times.to_text(oldest),
+            )
+        end = now if settings.end is None else min(now, settings.end - 1)
+        first = max(wanted, oldest)
+        return Span(calendar, first, end, str(zone or "")) if first <= end else None
+
+    def _wanted(self, calendar: Calendar) -> int | None:
+        """The start of the first period that is wanted; None if nobody said."""
+        settings, bookmark = self.tap.settings, self.bookmark
+        wanted = [] if settings.start is None else [calendar.start(settings.start)]
+        if bookmark is not None:
+            wanted.append(calendar.step(calendar.start(bookmark), -settings.metrics_lookback))
+        return max(wanted, default=None)
+
+    def _touched(self) -> list[Record]:
+        days, parents = self.tap.settings.metrics_parent_days, self.parents()
+        if not days:
+            return parents
+        cutoff = times.to_text(self.tap.started - days * times.DAY)
+        found = [row for row in parents if _last_touch(row) >= cutoff]
+        if len(found) < len(parents):
+            self.logger.warning(
+                "%d of %d %s were not touched for %d days: their metrics are not read "
+                "(`metrics_parent_days`; 0 reads all).",
+                len(parents) - len(found),
+                len(parents),
+                self.parent_stream.name,
+                days,
+            )
+        return found
+
+    def _ids(self, row: Record) -> t.Iterator[dict[str, object]]:
+        if not self.parts:
+            yield self.ids(row)
+            return
+        for part in row[self.parts] or []:
+            found = part.get("id") if isinstance(part, dict) else part
+            if found is not None:
+                yield {**self.ids(row), self.part_key: found}
+
+    @override
+    def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
+        envelope = self.generation.envelope
+        metric = _decode(answer, envelope, _Metric)
+        if metric is None:
+            return []
+        # The documents put the start beside the series or around them.
+        start = to_seconds(metric.start) or to_seconds(_decode(answer, "start", object))
+        return self._rows(metric.series or {}, start)
+
+    def _rows(self, series: t.Mapping[str, t.Any], start: int | None = None) -> list[Record]:
+        """Turn series into rows.
+
+        Args:
+            series: The values of each series, oldest first.
+            start: The start of the first period as the answer says it, None if it does not.
+        """
+        found = {name: values for name, values in series.items() if values}
+        count = max((len(values) for values in found.values()), default=0)
+        rows = [
+            {**self._blank, "resolution": self._span.calendar.resolution, "period_start": begin}
+            for begin in self._starts(count, start)
+        ]
+        for name, values in found.items():
+            shift = 0 if self.generation.anchored else count - len(values)
+            for index, value in enumerate(values, start=shift):
+                rows[index][name] = value
+        return rows
+
+    def _starts(self, count: int, start: int | None) -> t.Sequence[int]:
+        calendar = self._span.calendar
+        if self.generation.anchored:
+            return _periods(calendar, start or self._span.first, count)
+        # The present as it is when the answer comes: a long run does not end on the day on which
+        # it started. A call that is under way at midnight is read again next time.
+        return _periods(calendar, calendar.step(calendar.start(int(time.time())), 1 - count), count)
+
+    @override
+    def prepare(self, row: Record, chain: Chain) -> Record | None:
+        if not self._span.first <= row["period_start"] <= self._span.end:
+            return None
+        return super().prepare(row, chain)
+
+
+class JourneyMetricsStream(MetricsStream):
+    """Metrics whose series are not wrapped once more."""
+
+    generation = JOURNEYS
+
+    @override
+    def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
+        series = _decode(answer, self.generation.envelope, dict[str, t.Any]) or {}
+        lists = {name: values for name, values in series.items() if isinstance(values, list)}
+        start = to_seconds(series.get("start")) or to_seconds(_decode(answer, "start", object))
+        return self._rows(lists, start)
+
+
+class LinkMetricsStream(MetricsStream):
+    """Clicks on links: all of them, and those of different people, which takes another call."""
+
+    generation = LINKS
+
+    @override
+    def _chain(self, ids: dict[str, object], params: dict[str, str | int]) -> Chain:
+        def unique(rows: t.Sequence[Row]) -> t.Sequence[Chain]:
+            if not rows:
+                return []
+            return [self.chain(ids=ids, params={**params, "unique": "true"}, subject=rows)]
+
+        return self.chain(ids=ids, params={**params, "unique": "false"}, opens=unique)
+
+    @override
+    def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
+        rows = self._clicks(answer)
+        if chain.opens is not None:
+            return rows
+        merged = {(row["link_id"], row["period_start"]): row for row in chain.subject}
+        for row in rows:
+            key = row["link_id"], row["period_start"]
+            found = merged.setdefault(key, {**row, **self._blank})
+            found["unique_clicked"] = row["clicked"]
+        return list(merged.values())
+
+    def _clicks(self, answer: Answer) -> list[Record]:
+        found = _decode(answer, self.generation.envelope, list[_LinkMetric]) or []
+        return [
+            {"link_id": each.link.id, "href": each.link.href, **row}
+            for each in found
+            for row in self._rows(each.metric.series or {})
+        ]
+
+
+def _last_touch(row: Record) -> str:
+    """When something last happened to a parent; what does not say so is taken to be new."""
+    found = [row[name] for name in TOUCHES if row.get(name)]
+    return max(found, default="9")
+
+
+def _decode(answer: Answer, key: str, kind: type[Content]) -> Content | None:
+    raw = answer.envelope.get(key)
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=kind | None)
+    except msgspec.DecodeError as error:
+        raise UnreadableAnswerError(answer.request.call, f"no series under `{key}`") from error
+
+
+@functools.lru_cache(maxsize=16)
+def _periods(calendar: Calendar, first: int, count: int) -> tuple[int, ...]:
+    """The starts of periods, the same for nearly every parent."""
+    return tuple(calendar.step(first, index) for index in range(count))
