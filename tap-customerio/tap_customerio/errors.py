@@ -48,7 +48,13 @@ class RunError(TapError):
 
 
 class StreamError(TapError):
-    """The stream ends here; the other streams go on."""
+    """The stream ends here; the other streams go on.
+
+    Attributes:
+        may_pass: Whether a later run may get further.
+    """
+
+    may_pass: bool = False
 
 
 class UnauthorizedError(RunError):
@@ -70,6 +76,7 @@ class AnswerError(StreamError):
     def __init__(self, call: str, status: int, reference: str = "") -> None:
         self.status = status
         self.reference = reference
+        self.may_pass = status in RETRIED_STATUSES
         advice = ADVICE.get(status, REDIRECT_ADVICE if status // 100 == 3 else OTHER_ADVICE)  # noqa: PLR2004 - the class of statuses that HTTP names so
         super().__init__(f"{call} answered {status}{_reference(reference)}: {advice}")
 
@@ -90,6 +97,8 @@ class UnreadableAnswerError(StreamError):
 
 class UnreachableError(StreamError):
     """No answer: the connection failed, broke or took too long."""
+
+    may_pass = True
 
     def __init__(self, call: str, cause: str) -> None:
         super().__init__(

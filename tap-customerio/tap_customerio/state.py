@@ -105,6 +105,11 @@ class WindowBookmark:
         self._whole: set[Window] = set()
         self._passed = 0
 
+    def begin(self) -> None:
+        """Note where the read begins: the next one cuts the same windows if this one is cut."""
+        if self._state is not None and self._windows:
+            self._state[RESUME] = times.to_text(self._windows[0].start)
+
     def whole(self, window: Window) -> bool:
         """Note that a window was handed on.
 

@@ -19,6 +19,7 @@ from tap_customerio import connection, settings
 from tap_customerio.api import AppApi
 from tap_customerio.cli import Command, Stopped, read_json
 from tap_customerio.fetch import Chain, Event, walk
+from tap_customerio.limiter import Clock
 from tap_customerio.output import Output, States
 from tap_customerio.streams import STREAMS
 from tap_customerio.streams.base import FanOutStream
@@ -70,9 +71,14 @@ class TapCustomerIO(Tap):
         return settings.parse(self.config, user_agent=agent)
 
     @functools.cached_property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        return Clock()
+
+    @functools.cached_property
     def api(self) -> AppApi:
         """The client; nothing is sent before a stream asks for something."""
-        return AppApi(self.settings)
+        return AppApi(self.settings, clock=self.clock)
 
     @functools.cached_property
     @override

@@ -12,6 +12,9 @@ import functools
 DAY = 86_400
 """Seconds in a day."""
 
+LAST = "9999-12-31T23:59:59Z"
+"""The last moment that can be written."""
+
 _EPOCH = dt.date(1970, 1, 1)
 
 

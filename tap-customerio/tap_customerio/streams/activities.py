@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from dataclasses import dataclass
 
 import msgspec
 
 from tap_customerio import state as bookmarks
+from tap_customerio import times
 from tap_customerio.pagination import start_token_until_empty
 from tap_customerio.shape import to_seconds
 from tap_customerio.streams.base import CustomerIOStream
@@ -26,8 +28,12 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from tap_customerio.fetch import Chain
+    from tap_customerio.fetch import Chain, End, Row
     from tap_customerio.shape import Record
+
+
+NEWEST: t.Final = "newest"
+"""The note about an unfinished scan: the newest time that it has seen, as a date-time."""
 
 
 class _Stamp(msgspec.Struct):
@@ -67,26 +73,33 @@ class Activities(CustomerIOStream):
         free_object("data", "Its details; their shape depends on the type."),
     )
 
+    concurrency = 1
+    replaceable = False  # the API keeps 30 days at least, not all
+
     _oldest: int | None = None
-    _newest: int | None = None
+    _newest: int = 0
 
     @override
     def chains(self) -> t.Sequence[Chain]:
+        self._newest = 0
         settings = self.tap.settings
+        lookback = settings.activities_lookback_minutes * 60
         bookmark = bookmarks.read(self.stream_state) if self.incremental else None
         wanted = [] if settings.start is None else [settings.start]
         if bookmark is not None:
-            wanted.append(bookmark - settings.activities_lookback_minutes * 60)
-        self._oldest, self._newest = max(wanted, default=None), None
-        params = {"deleted": "true"} if settings.activities_include_deleted else {}
-        return [self.chain(params=params, enough=self._whole_page_is_older)]
+            wanted.append(bookmark - lookback)
+        self._oldest = max(wanted, default=None)
+        rest = self._scan(self._oldest)
+        # After a cut, what is new is read first: down to where the run before had begun.
+        newest = bookmarks.read(self.progress.notes, NEWEST)
+        if newest is None or not self.progress.reached(rest):
+            return [rest]
+        return [self._scan(newest - lookback, remembered=False), rest]
 
-    def _whole_page_is_older(self, rows: list[msgspec.Raw]) -> bool:
-        oldest = self._oldest
-        if oldest is None:
-            return False
-        stamps = (to_seconds(_stamp(row).timestamp) for row in rows)
-        return all(stamp is not None and stamp < oldest for stamp in stamps)
+    def _scan(self, oldest: int | None, **details: t.Any) -> Chain:  # noqa: ANN401 - of a chain
+        included = self.tap.settings.activities_include_deleted
+        params = {"deleted": "true"} if included else {}
+        return self.chain(params=params, enough=_Older(oldest), **details)
 
     @override
     def prepare(self, row: Record, chain: Chain) -> Record | None:
@@ -98,11 +111,37 @@ class Activities(CustomerIOStream):
             if end is not None and stamp >= end:
                 return None
             # A time in the future must not hide what happens until then.
-            if stamp <= self.tap.started and (self._newest is None or stamp > self._newest):
-                self._newest = stamp
+            if stamp <= self.tap.started:
+                self._newest = max(self._newest, stamp)
+                if chain.remembered:
+                    self._note_newest()
         return row
 
     @override
+    def chain_ended(self, end: End) -> None:
+        super().chain_ended(end)
+        self._note_newest()
+
+    def _note_newest(self) -> None:
+        noted = bookmarks.read(self.progress.notes, NEWEST) or 0
+        if self._newest > noted:
+            self.progress.notes[NEWEST] = times.to_text(self._newest)
+
+    @override
     def finished(self) -> None:
-        if self.incremental and self._newest is not None:
-            bookmarks.advance(self.stream_state, self.replication_key, self._newest)
+        newest = bookmarks.read(self.progress.notes, NEWEST)
+        if self.incremental and newest is not None:
+            bookmarks.advance(self.stream_state, self.replication_key, newest)
+
+
+@dataclass(frozen=True)
+class _Older:
+    """Whether a whole page is older than what is wanted: single rows are out of order."""
+
+    oldest: int | None
+
+    def __call__(self, rows: t.Sequence[Row]) -> bool:
+        if self.oldest is None:
+            return False
+        stamps = (to_seconds(_stamp(t.cast("msgspec.Raw", row)).timestamp) for row in rows)
+        return all(stamp is not None and stamp < self.oldest for stamp in stamps)

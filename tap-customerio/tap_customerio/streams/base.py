@@ -6,6 +6,7 @@ import abc
 import datetime as dt
 import decimal
 import functools
+import hashlib
 import operator
 import sys
 import typing as t
@@ -21,6 +22,7 @@ from tap_customerio import times
 from tap_customerio.errors import RunError, StreamError, UnreadableAnswerError, VanishedError
 from tap_customerio.fetch import Chain, End, Page, Row
 from tap_customerio.pagination import Dialect, unpaged
+from tap_customerio.progress import Progress
 from tap_customerio.shape import Record, Shaper
 
 if sys.version_info >= (3, 12):
@@ -33,6 +35,11 @@ if t.TYPE_CHECKING:
 
     from tap_customerio.answers import Answer
     from tap_customerio.tap import TapCustomerIO
+
+STATE_SECONDS: t.Final = 3.0
+"""How often STATE is written while pages come in."""
+
+_encode_key = msgspec.json.Encoder(order="sorted").encode
 
 # Decimals keep the digits that they had in the API's answer.
 _decode_row = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
@@ -48,6 +55,8 @@ class CustomerIOStream(Stream, abc.ABC):
         dialect: How the list goes on after a page.
         concurrency: How many chains may be open at a time; None leaves it to the settings.
         calls: What a run costs in calls, as its user should know it; the list of a parent aside.
+        replaceable: Whether a whole read holds all that there is: not for what is appended to, or
+            narrowed by a setting.
         keeps: The properties that streams which fan out from this one always need; those that
             their paths name are kept without being listed here.
     """
@@ -61,6 +70,7 @@ class CustomerIOStream(Stream, abc.ABC):
     dialect: t.ClassVar[Dialect] = staticmethod(unpaged)
     concurrency: t.ClassVar[int | None] = None
     calls: t.ClassVar[str] = "1"
+    replaceable: bool = True
     keeps: t.ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tap: TapCustomerIO) -> None:
@@ -69,7 +79,8 @@ class CustomerIOStream(Stream, abc.ABC):
         keys = tuple(self.primary_keys)
         self._shape = Shaper(self.name, self.schema, keys, self.logger)
         self._key_of = operator.itemgetter(*keys)
-        self._recent: dict[object, _RecentKeys] = {}
+        self._recent: dict[object, RecentKeys] = {}
+        self.progress = Progress({}, self._mark)
 
     def chains(self) -> t.Sequence[Chain]:
         """What to walk."""
@@ -114,6 +125,9 @@ class CustomerIOStream(Stream, abc.ABC):
         row.update(chain.ids)
         return row
 
+    def chain_done(self, chain: Chain) -> None:
+        """Note that this run or an earlier one has handed on all records of a chain."""
+
     def chain_ended(self, end: End) -> None:
         """Note that a chain ended; its records have been handed on.
 
@@ -126,31 +140,76 @@ class CustomerIOStream(Stream, abc.ABC):
     def finished(self) -> None:
         """Note that every chain was read."""
 
+    def complete(self) -> bool:
+        """Whether what was read is all there is, so that anything else can be deleted."""
+        return True
+
     @override
     def get_records(self, context: types.Context | None) -> t.Iterator[Record]:
         columns = self.tap.columns_kept(self)
         kept = []
-        for record in self._read():
+        for record in self._read(Progress(self.stream_state, self._mark, self._new_version())):
             if columns:
                 kept.append({name: record.get(name) for name in columns})
             yield record
-        self.tap.parents[self.name] = kept
+        if self.progress.whole:
+            self.tap.parents[self.name] = kept
 
-    def _read(self) -> t.Iterator[Record]:
+    def list_for_others(self) -> None:
+        """Read what others fan out from, without a trace in the state."""
+        columns = self.tap.columns_kept(self)
+        self.tap.parents[self.name] = [
+            {name: record.get(name) for name in columns}
+            for record in self._read(Progress({}, self._mark))
+        ]
+
+    def _read(self, progress: Progress) -> t.Iterator[Record]:
+        self.progress = progress
         self._recent.clear()
-        for event in self.tap.walk(self.chains(), self.concurrency):
+        self._stream_version = progress.version
+        chains = self.chains()
+        left = progress.plan(chains)
+        for chain in chains:
+            if chain not in left:
+                self.chain_done(chain)
+        try:
+            yield from self._walk(left)
+        except StreamError as error:
+            if not error.may_pass:
+                progress.clear()  # or it would be met again at once, and the rest grow old
+            else:
+                progress.save()
+            raise
+        except BaseException:
+            progress.save()
+            raise
+        progress.clear()
+        self.finished()
+        if progress.version is not None and self.complete():
+            self._write_activate_version_message(progress.version)
+
+    def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:
+        clock = self.tap.clock
+        written = clock.now()
+        for event in self.tap.walk(chains, self.concurrency):
             if isinstance(event, End):
                 self._recent.pop(event.chain, None)
                 self.chain_ended(event)
-            elif event.chain.opens is None:
-                yield from self._records(event)
+                self.progress.end(event.chain)
+                self.chain_done(event.chain)
+            else:
+                if event.chain.opens is None:
+                    yield from self._records(event)
+                self.progress.page(event)
                 self.tap.flush()
-        self.finished()
+            if clock.now() - written >= STATE_SECONDS:
+                self.write_state()
+                written = clock.now()
 
     def _records(self, page: Page) -> t.Iterator[Record]:
-        recent = self._recent.setdefault(self.repeats_within(page.chain), _RecentKeys())
+        recent = self._recent.setdefault(self.repeats_within(page.chain), RecentKeys())
         for raw in page.rows:
-            row = _decode(raw, page)
+            row = _decode(raw, page.chain.call)
             prepared = None if row is None else self.prepare(row, page.chain)
             if prepared is None:
                 continue
@@ -167,8 +226,17 @@ class CustomerIOStream(Stream, abc.ABC):
         """
         return chain
 
+    def _mark(self, row: Row) -> str | None:
+        """By what a row is known again: 48 bits of its key."""
+        found = _decode(row, self.name)
+        values = None if found is None else [found.get(key) for key in self.primary_keys]
+        if values is None or not any(values):
+            return None
+        return hashlib.blake2b(_encode_key(values), digest_size=6).hexdigest()
+
     def write_state(self) -> None:
         """Emit STATE, records or not."""
+        self.progress.save()
         self.state_manager.is_flushed = False
         self._write_state_message()
 
@@ -176,6 +244,17 @@ class CustomerIOStream(Stream, abc.ABC):
     def incremental(self) -> bool:
         """Whether this read goes by bookmarks."""
         return bool(self.replication_method != REPLICATION_FULL_TABLE)
+
+    # Deletes: a version that is announced after its last record makes a target drop all others.
+
+    def _new_version(self) -> int | None:
+        if not self._announces_deletes():
+            return None
+        return int(self.tap.started)
+
+    def _announces_deletes(self) -> bool:
+        asked = bool(self.config.get("emit_activate_version_messages"))
+        return asked and self.replaceable and not self.incremental
 
     @property
     @override
@@ -195,6 +274,7 @@ class CustomerIOStream(Stream, abc.ABC):
             yield from super()._sync_records(context, write_messages=write_messages)
         except StreamError as error:
             self.tap.note_failure(self.name, error)
+            self.write_state()
         except RunError as error:
             self.tap.give_up(error)
 
@@ -279,8 +359,7 @@ class FanOutStream(CustomerIOStream):
         """The parent's rows, as far as they are kept."""
         parent = self.parent_stream
         if parent.name not in self.tap.parents:
-            for _ in parent.get_records(None):
-                pass
+            parent.list_for_others()
         return self.tap.parents[parent.name]
 
     @override
@@ -304,7 +383,13 @@ class IncrementalStream(CustomerIOStream):
     """
 
     replication_key: str
+    replaceable = False
     _newest: str = ""
+
+    @override
+    def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:
+        self.progress.notes.setdefault("began", times.to_text(self.tap.started))
+        yield from super()._walk(chains)
 
     @property
     def bookmark(self) -> int | None:
@@ -320,11 +405,13 @@ class IncrementalStream(CustomerIOStream):
     @override
     def finished(self) -> None:
         if self.incremental and self._newest:
-            newest = min(times.to_seconds(self._newest), self.tap.started)
+            # Of the chains that an earlier run read, nothing later is known.
+            began = times.to_seconds(self.progress.notes.get("began", times.LAST))
+            newest = min(times.to_seconds(self._newest), self.tap.started, began)
             bookmarks.advance(self.stream_state, self.replication_key, newest)
 
 
-class _RecentKeys:
+class RecentKeys:
     """The last keys of a chain, at least `LIMIT` of them, in bounded memory."""
 
     LIMIT: t.Final = 10_000
@@ -343,13 +430,13 @@ class _RecentKeys:
         return False
 
 
-def _decode(raw: Row, page: Page) -> Record | None:
+def _decode(raw: Row, call: str) -> Record | None:
     if isinstance(raw, dict):
         return raw
     try:
         row = _decode_row(raw)
     except msgspec.DecodeError as error:
-        raise UnreadableAnswerError(page.chain.call, "a row that is not JSON") from error
+        raise UnreadableAnswerError(call, "a row that is not JSON") from error
     if row is not None and not isinstance(row, dict):
-        raise UnreadableAnswerError(page.chain.call, "a row that is no object")
+        raise UnreadableAnswerError(call, "a row that is no object")
     return t.cast("Record | None", row)

@@ -28,7 +28,7 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from tap_customerio.fetch import Chain, End
+    from tap_customerio.fetch import Chain
 
 
 class Messages(CustomerIOStream):
@@ -67,6 +67,8 @@ class Messages(CustomerIOStream):
         free_object("tracked_responses", "Answers to an in-app survey."),
     )
 
+    replaceable = False  # the API keeps six months at most
+
     _bookmark: WindowBookmark
 
     @override
@@ -81,15 +83,15 @@ class Messages(CustomerIOStream):
                 len(windows),
             )
         self._bookmark = WindowBookmark(state, self.replication_key, windows)
+        self._bookmark.begin()
         return [
             self.chain(params={"start_ts": window.start, "end_ts": window.end}, subject=window)
             for window in windows
         ]
 
     @override
-    def chain_ended(self, end: End) -> None:
-        super().chain_ended(end)
-        if self._bookmark.whole(end.chain.subject):
+    def chain_done(self, chain: Chain) -> None:
+        if self._bookmark.whole(chain.subject):
             self.write_state()
 
     @override
