@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uv as uv_package
 
-# The streams of the tap and the keys of each: what the pipelines are held to.
+# The streams that are selected by default and the keys of each: what the pipelines are held to.
 STREAMS = {
     "activities": ["id"],
     "broadcast_actions": ["broadcast_id", "id", "language"],
@@ -26,8 +26,11 @@ STREAMS = {
     "segments": ["id"],
     "sender_identities": ["id"],
     "snippets": ["name"],
+    "reporting_webhooks": ["id"],
+    "subscription_channels": ["id"],
     "subscription_topics": ["id"],
     "transactional_messages": ["id"],
+    "workspaces": ["id"],
 }
 PACKAGES = ("tap-customerio", "target-customerio", "customerio-simulator")
 BIN = Path(sys.executable).parent

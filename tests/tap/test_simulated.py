@@ -107,9 +107,13 @@ def test_the_final_state_holds_one_small_entry_for_each_stream(first):
     result, _ = first
     bookmarks = result.state["bookmarks"]
     assert set(bookmarks) == {stream.name for stream in STREAMS}
-    keys = {stream.name: stream.replication_key for stream in STREAMS}
+    keys = {
+        stream.name: stream.replication_key
+        for stream in STREAMS
+        if isinstance(stream.replication_key, str)
+    }
     for name, bookmark in bookmarks.items():
-        assert bookmark.get("replication_key") == (keys[name] or None)
+        assert bookmark.get("replication_key") == keys.get(name)
         assert set(bookmark) <= {"replication_key", "replication_key_value"}
     assert len(json.dumps(result.state)) < 4000
 

@@ -50,10 +50,10 @@ class Generation(t.NamedTuple):
 
 
 def _steps(span: Span) -> dict[str, str | int]:
-    present = span.calendar.start(int(time.time()))
+    resolution, present = span.calendar.resolution, span.calendar.start(int(time.time()))
+    steps = span.calendar.count(span.first, present)
     # The API never gives fewer than two.
-    steps = max(span.calendar.count(span.first, present), 2)
-    return {"period": span.calendar.resolution, "steps": steps}
+    return {"period": resolution, "steps": min(max(steps, 2), STEPS_REACH[resolution])}
 
 
 def _second_generation(span: Span) -> dict[str, str | int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import sys
 import typing as t
 
@@ -29,6 +30,7 @@ else:
 
 if t.TYPE_CHECKING:
     from tap_customerio.fetch import Chain
+    from tap_customerio.state import Window
 
 
 class Messages(CustomerIOStream):
@@ -67,9 +69,13 @@ class Messages(CustomerIOStream):
         free_object("tracked_responses", "Answers to an in-app survey."),
     )
 
-    replaceable = False  # the API keeps six months at most
-
     _bookmark: WindowBookmark
+    _left: collections.Counter[Window]
+
+    @property
+    @override
+    def replaceable(self) -> bool:
+        return False  # the API keeps six months at most
 
     @override
     def chains(self) -> t.Sequence[Chain]:
@@ -84,14 +90,27 @@ class Messages(CustomerIOStream):
             )
         self._bookmark = WindowBookmark(state, self.replication_key, windows)
         self._bookmark.begin()
+        passes = self._passes()
+        self._left = collections.Counter({window: len(passes) for window in windows})
         return [
-            self.chain(params={"start_ts": window.start, "end_ts": window.end}, subject=window)
+            self.chain(
+                params={"start_ts": window.start, "end_ts": window.end, **params}, subject=window
+            )
             for window in windows
+            for params in passes
         ]
+
+    def _passes(self) -> t.Sequence[dict[str, str]]:
+        """What is asked of each window: drafts come alone or not at all."""
+        settings = self.tap.settings
+        wanted = {"get_tracked_responses": "true"} if settings.include_tracked_responses else {}
+        drafts = [{**wanted, "drafts": "true"}] if settings.include_drafts else []
+        return [wanted, *drafts]
 
     @override
     def chain_done(self, chain: Chain) -> None:
-        if self._bookmark.whole(chain.subject):
+        self._left[chain.subject] -= 1
+        if not self._left[chain.subject] and self._bookmark.whole(chain.subject):
             self.write_state()
 
     @override

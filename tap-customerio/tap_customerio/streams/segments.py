@@ -114,6 +114,7 @@ class SegmentCustomerCounts(FanOutStream):
     """How many people each segment has at the time of the run; each run adds its records."""
 
     name = "segment_customer_counts"
+    replaceable = False  # each run adds to what is there
     calls = "1 for each segment"
     selected_by_default = False
     parent = Segments

@@ -45,6 +45,11 @@ class EspSuppressions(CustomerIOStream):
     )
 
     @override
+    def _announces_deletes(self) -> bool:
+        # Only a list of all domains holds all that there is.
+        return super()._announces_deletes() and not self.tap.settings.esp_suppression_domains
+
+    @override
     def chains(self) -> t.Sequence[Chain]:
         domains = self.tap.settings.esp_suppression_domains or ("",)
         return [
