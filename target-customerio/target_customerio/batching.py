@@ -11,7 +11,7 @@ import typing as t
 from collections import deque
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from target_customerio.items import Item
 
@@ -60,6 +60,8 @@ class Body:
         self.items.append(item)
         self.size += len(item.encoded) + 1
         self._only_events[item.identifier] = item.is_event
+        if item.also is not None:
+            self._only_events[item.also] = item.is_event
 
 
 class Packer:
@@ -68,14 +70,14 @@ class Packer:
     def __init__(self) -> None:
         self._open: deque[Body] = deque([Body()])
 
-    def add(self, item: Item) -> Sequence[Item]:
+    def add(self, item: Item) -> Body | None:
         """Put `item` into the first body that may hold it.
 
         Args:
             item: An item whose encoding alone fits into a body (documented: 32 KB per item).
 
         Returns:
-            The items of the body that had to be closed to make room; empty if none had to.
+            The body that had to be closed to make room, if one had to.
         """
         bodies = self._open
         position = self._earliest(item)
@@ -85,23 +87,28 @@ class Packer:
         if position == len(bodies):
             bodies.append(Body())
         bodies[position].add(item)
-        return self.take() if first_is_full or len(bodies) > OPEN_BODIES else ()
+        return self.take() if first_is_full or len(bodies) > OPEN_BODIES else None
 
     def __bool__(self) -> bool:
         """Tell whether an item waits."""
         return bool(self._open[0].items)
 
-    def take(self) -> Sequence[Item]:
-        """Close the first open body and return its items; empty if nothing waits."""
+    def knows(self, identifier: str) -> bool:
+        """Tell whether an item of `identifier` waits."""
+        return any(body.knows(identifier) for body in self._open)
+
+    def take(self) -> Body:
+        """Close the first open body and return it; without items if nothing waits."""
         first = self._open.popleft()
         if not self._open:
             self._open.append(Body())
-        return first.items
+        return first
 
     def _earliest(self, item: Item) -> int:
         """Return the position of the first body that keeps `item` behind its predecessors."""
         bodies = self._open
         for position in range(len(bodies) - 1, -1, -1):
-            if bodies[position].knows(item.identifier):
-                return position if bodies[position].may_share(item) else position + 1
+            body = bodies[position]
+            if body.knows(item.identifier) or (item.also is not None and body.knows(item.also)):
+                return position if body.may_share(item) else position + 1
         return 0

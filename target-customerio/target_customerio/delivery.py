@@ -2,7 +2,8 @@
 
 All items of an identifier go to the same lane, and a lane has one request in flight. The main
 thread packs; a thread a lane sends. Few bodies wait, so a slow Customer.io slows the reading down
-and memory stays bounded.
+and memory stays bounded. An item of two identifiers, such as a merge, brings the second one into
+the lane of the first, once everything sent for it before is answered.
 """
 
 from __future__ import annotations
@@ -15,15 +16,23 @@ from zlib import crc32
 
 from target_customerio.answers import judge
 from target_customerio.batching import Packer, encode_body
+from target_customerio.errors import RunEnded
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from target_customerio.answers import Answer
+    from target_customerio.batching import Body
     from target_customerio.items import Item, Rejection, SourceRecord
 
 PATIENCE = 5.0
 """Seconds that an item waits for its body to fill up while a STATE waits for it."""
+
+MOVED = 10_000
+"""How many identifiers are remembered that a second identifier of an item brought elsewhere."""
+
+BODIES_REFUSED = 2
+"""How many bodies may be refused item by item: then it is not the items that are at fault."""
 
 
 class Client(t.Protocol):
@@ -58,7 +67,9 @@ class Lane:
         self._is_awaited = is_awaited
         self._patience = patience
         self._packer = Packer()
-        self._full: deque[Sequence[Item]] = deque()
+        self._full: deque[Body] = deque()
+        self._sent: Body | None = None  # the one whose answer is awaited
+        self._hurries = False
         self._waiting_since: float | None = None  # when the oldest item in an open body came
         self._closing = False
         self._abandoned = False
@@ -73,7 +84,7 @@ class Lane:
             if self._waiting_since is None:
                 self._waiting_since = time.monotonic()
                 self._changed.notify_all()
-            if full:
+            if full is not None:
                 self._waiting_since = time.monotonic()
                 self._full.append(full)
                 self._changed.notify_all()
@@ -81,18 +92,32 @@ class Lane:
                     self._changed.wait()
 
     def get(self) -> Sequence[Item]:
-        """Wait for the next body to send; empty when the lane is closed and nothing is left."""
+        """Wait for the next body to send; empty when the lane is closed and nothing is left.
+
+        Whoever asks for the next body has got the answers to the one before.
+        """
         with self._changed:
+            self._sent = None
+            self._changed.notify_all()
             while not (self._full or self._closing or self._is_overdue()):
                 self._changed.wait(None if self._waiting_since is None else self._patience / 5)
             if self._abandoned:
                 return ()
             if self._full:
+                self._sent = self._full.popleft()
+            else:
+                self._sent = self._packer.take()
+                self._waiting_since = time.monotonic() if self._packer else None
+            return self._sent.items
+
+    def settle(self, identifier: str) -> None:
+        """Send what waits of an identifier, and wait until all of it is answered."""
+        with self._changed:
+            self._hurries = True
+            while self._knows(identifier) and not self._abandoned:
                 self._changed.notify_all()
-                return self._full.popleft()
-            items = self._packer.take()
-            self._waiting_since = time.monotonic() if self._packer else None
-            return items
+                self._changed.wait()
+            self._hurries = False
 
     def close(self, *, abandon: bool = False) -> None:
         """Let the lane's thread end: after the last item, or at once if `abandon`."""
@@ -101,12 +126,15 @@ class Lane:
             self._abandoned = self._abandoned or abandon
             self._changed.notify_all()
 
+    def _knows(self, identifier: str) -> bool:
+        bodies = [*self._full, self._sent] if self._sent else self._full
+        return self._packer.knows(identifier) or any(body.knows(identifier) for body in bodies)
+
     def _is_overdue(self) -> bool:
-        return (
-            self._waiting_since is not None
-            and time.monotonic() - self._waiting_since >= self._patience
-            and self._is_awaited()
-        )
+        if self._waiting_since is None:
+            return False
+        is_late = time.monotonic() - self._waiting_since >= self._patience
+        return self._hurries or (is_late and self._is_awaited())
 
 
 class Delivery:
@@ -133,6 +161,8 @@ class Delivery:
         self._client = client
         self._ledger = ledger
         self._failure: BaseException | None = None
+        self._bodies_refused = 0
+        self._moved: dict[str, Lane] = {}
         self._lanes = [Lane(is_awaited, patience) for _ in range(lanes)]
         self._threads = [
             threading.Thread(target=self._run, args=(lane,), name=f"lane-{number}", daemon=True)
@@ -149,7 +179,9 @@ class Delivery:
         """
         if self._failure is not None:
             raise self._failure
-        self._lanes[crc32(item.identifier.encode()) % len(self._lanes)].put(item)
+        if item.also is not None:
+            self._join(item.identifier, item.also)
+        self._lane_of(item.identifier).put(item)
 
     def close(self) -> None:
         """Send what waits and wait for every verdict.
@@ -164,6 +196,23 @@ class Delivery:
         if self._failure is not None:
             raise self._failure
 
+    def _lane_of(self, identifier: str) -> Lane:
+        if self._moved and identifier in self._moved:
+            return self._moved[identifier]
+        return self._lanes[crc32(identifier.encode()) % len(self._lanes)]
+
+    def _join(self, identifier: str, other: str) -> None:
+        """Let the items of `other` travel behind those of `identifier` from now on."""
+        lane, left = self._lane_of(identifier), self._lane_of(other)
+        if lane is left:
+            return
+        left.settle(other)
+        self._moved[other] = lane
+        if len(self._moved) > MOVED:
+            oldest = next(iter(self._moved))
+            self._moved[oldest].settle(oldest)
+            del self._moved[oldest]
+
     def _run(self, lane: Lane) -> None:
         try:
             while items := lane.get():
@@ -175,8 +224,13 @@ class Delivery:
                 other.close(abandon=True)
 
     def _deliver(self, items: Sequence[Item]) -> None:
-        """Send a body, in halves where the answer does not say whom it refuses."""
+        """Send a body, in halves where the answer does not say whom it refuses.
+
+        Raises:
+            RunEnded: One body too many was refused until each of its items was alone.
+        """
         unsent = [items]
+        refused_alone = 0
         while unsent and self._failure is None:
             batch = unsent.pop()
             rejections = judge(self._client.send(encode_body(batch)), len(batch))
@@ -184,6 +238,7 @@ class Delivery:
                 middle = len(batch) // 2
                 unsent += [batch[middle:], batch[:middle]]
                 continue
+            refused_alone += len(rejections) if len(batch) == 1 else 0
             for position, rejection in rejections.items():
                 self._ledger.rejected(batch[position].record, rejection)
             self._ledger.accepted(
@@ -191,3 +246,12 @@ class Delivery:
                 if rejections
                 else batch
             )
+        if refused_alone == len(items) > 1:
+            self._bodies_refused += 1
+            if self._bodies_refused >= BODIES_REFUSED:
+                msg = (
+                    f"Customer.io refused each item of {self._bodies_refused} bodies, also alone: "
+                    "look at the reasons beside the rejected records, mend what they have in "
+                    "common, then send them again with --input."
+                )
+                raise RunEnded(msg)

@@ -33,12 +33,14 @@ class Item(msgspec.Struct, gc=False):
         is_event: Events of one identifier may share a request; anything else waits for the answer
             to the item before it, since Customer.io promises no order inside a request.
         record: Where the item came from.
+        also: Whom else it is about, if anyone: the item and those of either wait for one another.
     """
 
     encoded: bytes
     identifier: str
     is_event: bool
     record: SourceRecord
+    also: str | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True):

@@ -21,9 +21,9 @@ def item(identifier: str, size: int = 100, *, is_event: bool = True, number: int
 
 def pack(items: list[Item]) -> list[list[Item]]:
     packer = Packer()
-    bodies = [list(body) for body in (packer.add(item) for item in items) if body]
-    while body := packer.take():
-        bodies.append(list(body))
+    bodies = [body.items for body in (packer.add(item) for item in items) if body]
+    while items := packer.take().items:
+        bodies.append(items)
     return bodies
 
 
@@ -72,7 +72,8 @@ def test_one_person_over_and_over_costs_bounded_memory():
     packer = Packer()
     waiting = 0
     for number in range(100):
-        waiting += 1 - len(packer.add(item("a", is_event=False, number=number)))
+        full = packer.add(item("a", is_event=False, number=number))
+        waiting += 1 - (len(full.items) if full else 0)
         assert waiting <= OPEN_BODIES
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import threading
@@ -12,13 +13,16 @@ from target_customerio.answers import Answer, Fault
 from target_customerio.api import DeliveryStopped
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.delivery import Delivery
+from target_customerio.errors import RunEnded
 from target_customerio.items import Item, SourceRecord
 
 
-def make_item(number: int, identifier: str, *, is_event: bool = True, size: int = 0) -> Item:
+def make_item(
+    number: int, identifier: str, *, is_event: bool = True, size: int = 0, also: str | None = None
+) -> Item:
     encoded = json.dumps({"number": number, "padding": "x" * size}).encode()
     record = SourceRecord("stream", "operation", str(number).encode(), Checkpoint())
-    return Item(encoded, identifier, is_event, record)
+    return Item(encoded, identifier, is_event, record, also)
 
 
 class Book:
@@ -219,3 +223,92 @@ def test_a_ledger_that_fails_ends_the_run():
     delivery.submit(make_item(1, "id:1"))
     with pytest.raises(DeliveryStopped, match="cannot be written"):
         delivery.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_item_of_two_people_waits_for_both_and_both_wait_for_it(seed):
+    dice = random.Random(seed)
+    started: dict[int, int] = {}
+    answered: dict[int, int] = {}
+    ticks = itertools.count()
+
+    def answer(numbers):
+        started.update(dict.fromkeys(numbers, next(ticks)))
+        time.sleep(dice.random() / 100)  # the latency of a server
+        answered.update(dict.fromkeys(numbers, next(ticks)))
+        return Answer(200)
+
+    book = Book()
+    delivery = Delivery(Service(answer), book, lanes=16)
+    about: list[set[str]] = []
+    merges = []
+    for number in range(800):
+        one, other = (f"id:{person}" for person in dice.sample(range(40), 2))
+        is_merge = dice.random() < 0.1
+        about.append({one, other} if is_merge else {one})
+        if is_merge:
+            merges.append(number)
+        delivery.submit(
+            make_item(
+                number,
+                one,
+                is_event=not is_merge and dice.random() < 0.7,
+                size=dice.randrange(20_000),
+                also=other if is_merge else None,
+            )
+        )
+    delivery.close()
+    assert book.verdicts == {number: ["accepted"] for number in range(800)}
+    for merge in merges:
+        related = [number for number, people in enumerate(about) if people & about[merge]]
+        assert all(answered[number] < started[merge] for number in related if number < merge)
+        assert all(answered[merge] < started[number] for number in related if number > merge)
+
+
+def test_an_identifier_that_was_forgotten_as_moved_keeps_its_order(monkeypatch):
+    monkeypatch.setattr("target_customerio.delivery.MOVED", 1)
+    arrived: list[int] = []
+
+    def answer(numbers):
+        time.sleep(0.01)  # the latency of a server
+        arrived.extend(numbers)
+        return Answer(200)
+
+    delivery = Delivery(Service(answer), Book(), lanes=16)
+    sent: dict[str, list[int]] = defaultdict(list)
+
+    def submit(person: str, *, identifier: str | None = None) -> None:
+        number = sum(map(len, sent.values()))
+        sent[person].append(number)
+        also = person if identifier else None
+        delivery.submit(make_item(number, identifier or person, is_event=False, also=also))
+
+    for number in range(30):
+        here, before = f"id:{number % 6}", f"id:{(number - 1) % 6}"
+        submit(here, identifier="id:first")
+        submit(here)
+        submit(here)
+        submit(before)  # which was forgotten just now
+    delivery.close()
+    assert len(arrived) == 120
+    for numbers in sent.values():
+        assert [one for one in arrived if one in numbers] == numbers
+
+
+def test_the_second_body_whose_items_are_all_refused_alone_ends_the_run():
+    service, book = Service(lambda numbers: Answer(400)), Book()
+    delivery = Delivery(service, book, lanes=1)
+    with pytest.raises(RunEnded, match="each item of 2 bodies"):  # noqa: PT012 - some submit fails
+        for number in range(200):
+            delivery.submit(make_item(number, f"id:{number}", size=30_000))
+        delivery.close()
+    assert len(book.rejections) == 32  # two bodies of 16
+
+
+def test_one_item_after_the_other_refused_ends_no_run():
+    service, book = Service(lambda numbers: Answer(400)), Book()
+    delivery = Delivery(service, book, lanes=4)
+    for number in range(5):
+        delivery.submit(make_item(number, "id:1", is_event=False))
+    delivery.close()
+    assert len(book.rejections) == 5
