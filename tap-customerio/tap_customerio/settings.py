@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from singer_sdk import typing as th
 
-from tap_customerio import stream_settings, times
+from tap_customerio import run_settings, stream_settings, times
 
 if t.TYPE_CHECKING:
     import datetime as dt
@@ -146,6 +146,7 @@ SETTINGS: t.Final = th.PropertiesList(
             "body that is no JSON."
         ),
     ),
+    *run_settings.RUN_SETTINGS,
     th.Property(
         "user_agent",
         th.StringType,
@@ -179,6 +180,8 @@ class Settings:
     activities_include_deleted: bool
     include_drafts: bool
     include_tracked_responses: bool
+    people_segment_id: int | None
+    people_filter: t.Mapping[str, t.Any] | None
     metrics_resolution: str
     metrics_lookback: int
     metrics_timezone: dt.tzinfo | None
@@ -189,6 +192,8 @@ class Settings:
     max_concurrency: int
     request_timeout_seconds: int
     max_retries: int
+    rate_limit_store: str | None
+    rate_limit_name: str | None
     user_agent: str
 
 
@@ -208,7 +213,7 @@ def parse(config: t.Mapping[str, t.Any], *, user_agent: str) -> Settings:
         esp_suppression_domains=stream_settings.domains(config["esp_suppression_domains"]),
         custom_streams=tuple(config["custom_streams"]),
         user_agent=config.get("user_agent") or user_agent,
-        **{name: config[name] for name in _PLAIN},
+        **{name: t.cast("t.Any", config.get(name)) for name in _PLAIN},
     )
 
 
@@ -223,6 +228,7 @@ _PLAIN: t.Final = (
     "max_concurrency",
     "request_timeout_seconds",
     "max_retries",
+    *run_settings.PLAIN,
 )
 
 
@@ -272,6 +278,7 @@ def problems(config: t.Mapping[str, t.Any]) -> list[str]:
     except ValueError as error:
         found.append(str(error))
     found += stream_settings.problems(config)
+    found += run_settings.problems(config)
     agent = config.get("user_agent")
     if isinstance(agent, str) and not (agent.isascii() and (agent + " ").isprintable()):
         found.append("`user_agent` must be plain printable text in ASCII.")

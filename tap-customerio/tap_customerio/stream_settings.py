@@ -28,6 +28,24 @@ STREAM_SETTINGS: t.Final = (
         description="Read answers to in-app surveys with the messages.",
     ),
     th.Property(
+        "people_segment_id",
+        th.IntegerType(minimum=1, maximum=2_147_483_647),
+        title="People: segment",
+        description=(
+            "Id of a segment: only its members are read by `people` and the streams about people "
+            "that go with it."
+        ),
+    ),
+    th.Property(
+        "people_filter",
+        th.ObjectType(additional_properties=True),
+        title="People: filter",
+        description=(
+            "Filter in the API's grammar that narrows the same streams, such as "
+            '`{"attribute": {"field": "plan", "operator": "eq", "value": "pro"}}`.'
+        ),
+    ),
+    th.Property(
         "metrics_resolution",
         th.StringType(nullable=False),
         default="days",
@@ -91,6 +109,8 @@ STREAM_SETTINGS: t.Final = (
 PLAIN: t.Final = (
     "include_drafts",
     "include_tracked_responses",
+    "people_segment_id",
+    "people_filter",
     "metrics_resolution",
     "metrics_lookback",
     "metrics_parent_days",

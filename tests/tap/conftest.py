@@ -41,6 +41,7 @@ class FakeApi:
         self.routes: dict[str, t.Any] = {}
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[t.Any] = []
         self._lock = threading.Lock()
         fake = self
 
@@ -48,6 +49,11 @@ class FakeApi:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
             wbufsize = -1
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                fake.bodies.append(json.loads(self.rfile.read(length)))
+                self.do_GET()
 
             def do_GET(self) -> None:
                 reply = fake.answer(self.path, dict(self.headers))

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from tap_customerio.streams import STREAMS
+from tap_customerio.streams.search import SearchStream
 
 from .conftest import run
 
@@ -84,7 +85,8 @@ def test_the_counts_are_those_of_the_workspace(first, simulator):
 
     result, _ = first
     for stream in STREAMS:
-        if "{" in stream.path or stream.name in {"messages", "activities", "sender_identities"}:
+        special = {"messages", "activities", "sender_identities", "optouts"}
+        if "{" in stream.path or stream.name in special or issubclass(stream, SearchStream):
             continue
         found = rows(stream.path, stream.rows, limit=100)
         assert len(result.records(stream.name)) == len(found), stream.name

@@ -27,6 +27,13 @@ from tap_customerio.streams.content import (
 from tap_customerio.streams.messages import Messages
 from tap_customerio.streams.metric_tables import METRIC_STREAMS
 from tap_customerio.streams.newsletters import Newsletters
+from tap_customerio.streams.objects import ObjectRelationships, Objects, ObjectTypes
+from tap_customerio.streams.people import (
+    Optouts,
+    People,
+    PeopleRelationships,
+    PeopleSubscriptionPreferences,
+)
 from tap_customerio.streams.segments import (
     SegmentCustomerCounts,
     SegmentMembership,
@@ -63,6 +70,13 @@ STREAMS: t.Final[tuple[type[CustomerIOStream], ...]] = (
     SegmentMembership,
     Messages,
     Activities,
+    People,
+    PeopleSubscriptionPreferences,
+    PeopleRelationships,
+    Optouts,
+    ObjectTypes,
+    Objects,
+    ObjectRelationships,
     *METRIC_STREAMS,
     Collections,
     CollectionContents,

@@ -74,10 +74,14 @@ class Activities(CustomerIOStream):
     )
 
     concurrency = 1
-    replaceable = False  # the API keeps 30 days at least, not all
 
     _oldest: int | None = None
     _newest: int = 0
+
+    @property
+    @override
+    def replaceable(self) -> bool:
+        return False  # the API keeps 30 days at least, not all
 
     @override
     def chains(self) -> t.Sequence[Chain]:

@@ -55,8 +55,6 @@ class CustomerIOStream(Stream, abc.ABC):
         dialect: How the list goes on after a page.
         concurrency: How many chains may be open at a time; None leaves it to the settings.
         calls: What a run costs in calls, as its user should know it; the list of a parent aside.
-        replaceable: Whether a whole read holds all that there is: not for what is appended to, or
-            narrowed by a setting.
         keeps: The properties that streams which fan out from this one always need; those that
             their paths name are kept without being listed here.
     """
@@ -70,7 +68,6 @@ class CustomerIOStream(Stream, abc.ABC):
     dialect: t.ClassVar[Dialect] = staticmethod(unpaged)
     concurrency: t.ClassVar[int | None] = None
     calls: t.ClassVar[str] = "1"
-    replaceable: bool = True
     keeps: t.ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tap: TapCustomerIO) -> None:
@@ -139,6 +136,14 @@ class CustomerIOStream(Stream, abc.ABC):
 
     def finished(self) -> None:
         """Note that every chain was read."""
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether a whole read holds all there is: not what is appended, narrowed or kept a while.
+
+        Only then do records carry a version.
+        """
+        return not self.incremental
 
     def complete(self) -> bool:
         """Whether what was read is all there is, so that anything else can be deleted."""
@@ -254,7 +259,7 @@ class CustomerIOStream(Stream, abc.ABC):
 
     def _announces_deletes(self) -> bool:
         asked = bool(self.config.get("emit_activate_version_messages"))
-        return asked and self.replaceable and not self.incremental
+        return asked and self.replaceable
 
     @property
     @override
@@ -383,8 +388,12 @@ class IncrementalStream(CustomerIOStream):
     """
 
     replication_key: str
-    replaceable = False
     _newest: str = ""
+
+    @property
+    @override
+    def replaceable(self) -> bool:
+        return False
 
     @override
     def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:

@@ -78,12 +78,19 @@ class SegmentMembership(FanOutStream):
 
     @override
     def chains(self) -> t.Sequence[Chain]:
-        unfinished = sum(row["state"] not in {FINISHED, None} for row in self.parents())
+        unfinished = self._unfinished()
         if unfinished:
             self.logger.warning(
                 "%d segments are still being built: their members are incomplete.", unfinished
             )
         return super().chains()
+
+    @override
+    def complete(self) -> bool:
+        return not self._unfinished()
+
+    def _unfinished(self) -> int:
+        return sum(row["state"] not in {FINISHED, None} for row in self.parents())
 
 
 class SegmentUsage(FanOutStream):

@@ -1,0 +1,239 @@
+"""People: who they are, what they want, and which objects they belong to."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import typing as t
+
+from singer_sdk import typing as th
+
+from tap_customerio.errors import UnreadableAnswerError
+from tap_customerio.fetch import Chain
+from tap_customerio.pagination import start_token
+from tap_customerio.streams.base import CustomerIOStream
+from tap_customerio.streams.schema import (
+    flag,
+    free_object,
+    identifiers,
+    moment,
+    record,
+    text,
+    text_key,
+)
+from tap_customerio.streams.search import PAGE, SearchStream, identify
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from tap_customerio.answers import Answer
+    from tap_customerio.fetch import Row
+    from tap_customerio.shape import Record
+
+AT_ONCE: t.Final = 100
+"""People whose attributes one call returns (documented)."""
+
+EVERYONE: t.Final = {"and": [{"attribute": {"field": "cio_id", "operator": "exists"}}]}
+"""The filter that everyone matches."""
+
+PREFERENCES: t.Final[t.Mapping[str, str]] = {
+    "chosen": "cio_subscription_preferences",
+    "computed": "_cio_subscription_preferences_computed",
+}
+"""Where the attributes hold the preferences, as JSON text."""
+
+PERSON: t.Final = (
+    text_key("cio_id", "Customer.io's own id of the person, the only one that never changes."),
+    text("id", "Id of the person, null if unset."),
+    text("email", "E-mail address of the person, null if unset or not an identifier here."),
+)
+
+
+class PeopleStream(SearchStream):
+    """A stream that goes through all people, or those that the settings narrow it to."""
+
+    path = "/v1/customers"
+    rows = "identifiers"
+    found_by = "cio_id"
+
+    @override
+    def chains(self) -> t.Sequence[Chain]:
+        return [self.search("/v1/customers", {"filter": self._filter()})]
+
+    def _filter(self) -> t.Mapping[str, object]:
+        settings = self.tap.settings
+        parts: list[t.Mapping[str, object]] = []
+        if settings.people_segment_id is not None:
+            parts.append({"segment": {"id": settings.people_segment_id}})
+        if settings.people_filter:
+            parts.append(settings.people_filter)
+        return parts[0] if len(parts) == 1 else {"and": parts} if parts else EVERYONE
+
+    @property
+    @override
+    def replaceable(self) -> bool:
+        return super().replaceable and self._filter() is EVERYONE
+
+
+class AttributesStream(PeopleStream):
+    """A stream of what the attributes of people say, read for 100 people at a time."""
+
+    calls = "11 for every 1,000 people"
+
+    @override
+    def details(self, found: t.Sequence[str], subject: str) -> t.Sequence[Chain]:
+        return [
+            Chain(
+                "/v1/customers/attributes",
+                "customers",
+                params={"id_type": "cio_id"},
+                body={"ids": found[start : start + AT_ONCE]},
+            )
+            for start in range(0, len(found), AT_ONCE)
+        ]
+
+    @override
+    def prepare(self, row: Record, chain: Chain) -> Record | None:
+        # The documents wrap each in `customer`, the API does not.
+        wrapped = row.get("customer")
+        return identify(wrapped if isinstance(wrapped, dict) else row)
+
+
+class People(AttributesStream):
+    """Everyone in the workspace, with all attributes and devices."""
+
+    name = "people"
+    primary_keys = ("cio_id",)
+    schema = record(
+        *PERSON,
+        identifiers("identifiers", "All its identifiers."),
+        free_object("attributes", "Its attributes; every value is text."),
+        free_object("timestamps", "When each attribute was last changed (Unix seconds)."),
+        flag("unsubscribed", "Whether the person unsubscribed from everything."),
+        th.Property(
+            "devices",
+            th.ArrayType(
+                th.ObjectType(
+                    text("id", "Token of the device."),
+                    text("platform", "`ios` or `android`."),
+                    moment("last_used", "When it was last used"),
+                    free_object("attributes", "Attributes of the device."),
+                    additional_properties=True,
+                )
+            ),
+            description="Devices that can get push notifications.",
+        ),
+    )
+
+
+class PeopleSubscriptionPreferences(AttributesStream):
+    """What each person wants to get, topic by topic."""
+
+    name = "people_subscription_preferences"
+    primary_keys = ("cio_id",)
+    schema = record(
+        *PERSON,
+        flag("unsubscribed", "Whether the person unsubscribed from everything."),
+        free_object("chosen", "What the person chose: for each topic whether it is wanted."),
+        free_object("computed", "What follows from the choices and the defaults of the topics."),
+    )
+
+    @override
+    def prepare(self, row: Record, chain: Chain) -> Record | None:
+        person = t.cast("Record", super().prepare(row, chain))
+        attributes = person.get("attributes") or {}
+        return {
+            **{name: person.get(name) for name in ("cio_id", "id", "email", "unsubscribed")},
+            **{name: _topics(attributes.get(held)) for name, held in PREFERENCES.items()},
+        }
+
+
+def _topics(preferences: object) -> object:
+    """The part of preferences that says what is wanted; None if there is none."""
+    if isinstance(preferences, str):
+        try:
+            preferences = json.loads(preferences)
+        except json.JSONDecodeError:
+            return None
+    return preferences.get("topics") if isinstance(preferences, dict) else None
+
+
+class PeopleRelationships(PeopleStream):
+    """The objects that each person is related to."""
+
+    name = "people_relationships"
+    calls = "1 for each person, and 1 for every 1,000"
+    primary_keys = ("cio_id", "object_type_id", "cio_object_id")
+    schema = record(
+        text_key("cio_id", "Customer.io's own id of the person."),
+        text_key("object_type_id", "Type of the object."),
+        text_key("cio_object_id", "Customer.io's own id of the object."),
+        text("object_id", "Id of the object."),
+        free_object("attributes", "Attributes of the relationship; every value is text."),
+        free_object("timestamps", "When each attribute was last changed (Unix seconds)."),
+    )
+
+    @override
+    def details(self, found: t.Sequence[str], subject: str) -> t.Sequence[Chain]:
+        return [
+            Chain(
+                "/v1/customers/{person}/relationships",
+                "cio_relationships",
+                ids={"person": f"cio_{cio_id}"},
+                params={"id_type": "cio_id", "limit": PAGE},
+                dialect=start_token,
+                subject=cio_id,
+            )
+            for cio_id in found
+        ]
+
+    @override
+    def prepare(self, row: Record, chain: Chain) -> Record | None:
+        identify(row).pop("identifiers", None)
+        row["cio_id"] = chain.subject
+        return row
+
+
+class Optouts(CustomerIOStream):
+    """Channels that people do not want messages on, and the senders they mean."""
+
+    name = "optouts"
+    calls = "1 for every 1,000 people who opted out"
+    selected_by_default = False
+    path = "/v1/optouts"
+    rows = "optouts"
+    page_size = 1000  # the maximum
+    dialect = staticmethod(start_token)
+    primary_keys = ("cio_id", "channel", "from")
+    schema = record(
+        text_key("cio_id", "Customer.io's own id of the person."),
+        text_key("channel", "`sms` or `whatsapp`."),
+        text_key("from", "Sender that the person opted out of, empty for all."),
+        text("customer_id", "Id of the person, null if unset."),
+    )
+
+    @override
+    def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
+        people = [self.decoded(row, chain) for row in answer.rows(chain.rows)]
+        return list(itertools.chain.from_iterable(map(_opted_out, filter(None, people))))
+
+    def decoded(self, row: Row, chain: Chain) -> Record | None:
+        """A row as an object.
+
+        Raises:
+            UnreadableAnswerError: If it is something else.
+        """
+        found = row if isinstance(row, dict) else json.loads(bytes(row))
+        if found is not None and not isinstance(found, dict):
+            raise UnreadableAnswerError(chain.call, "a row that is no object")
+        return found
+
+
+def _opted_out(person: Record) -> t.Iterator[Record]:
+    named = {name: person.get(name) for name in ("cio_id", "customer_id")}
+    for optout in person.get("optouts") or []:
+        yield {**optout, **named, "from": optout.get("from") or ""}
