@@ -6,8 +6,8 @@ import typing as t
 
 from target_customerio import limits
 from target_customerio.event_id import METADATA_PREFIX
-from target_customerio.identifiers import NEVER_AN_ATTRIBUTE
 from target_customerio.items import Rejection
+from target_customerio.objects import structure
 from target_customerio.steps import (
     UNREADABLE_TIME,
     Draft,
@@ -16,43 +16,143 @@ from target_customerio.steps import (
     StepKind,
     StreamContext,
     encode,
+    read_time,
 )
 from target_customerio.streams import Attributes
-from target_customerio.times import Times, unix_seconds
+from target_customerio.times import NANOSECONDS, Times, iso8601, unix_seconds
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
-def attributes(*, of_person: bool) -> StepKind:
+Put: t.TypeAlias = "Callable[[Draft, dict[str, t.Any]], None]"
+"""Puts attributes into their place in the item."""
+
+
+def in_item(draft: Draft, found: dict[str, t.Any]) -> None:
+    """Make attributes those of the item."""
+    draft.item["attributes"] = found
+
+
+def in_relationship(draft: Draft, found: dict[str, t.Any]) -> None:
+    """Make attributes those of the relationship that the item adds."""
+    draft.item["cio_relationships"][0]["relationship_attributes"] = found
+
+
+def in_device(draft: Draft, found: dict[str, t.Any]) -> None:
+    """Make attributes those of the device, where each has to be text."""
+    texts = {name: _text(value) for name, value in found.items() if value is not None}
+    if texts:
+        draft.item["device"]["attributes"] = texts
+
+
+def attributes(
+    put: Put = in_item,
+    *,
+    what: str = "attributes",
+    is_limited: bool = True,
+    never: str | None = None,
+) -> StepKind:
     """Make attributes of all columns that are left.
 
     Args:
-        of_person: Whether the limits of a person's attributes hold for them.
+        put: Puts them into their place.
+        what: What they are to the user.
+        is_limited: Whether the limits of attributes hold for them.
+        never: A column that never becomes one.
     """
 
     def compile_step(context: StreamContext) -> Step:
         times = context.times
-        take = _taker(context, NEVER_AN_ATTRIBUTE if of_person else None)
+        read = iso8601 if context.rules.times_as_text else unix_seconds
+        take = _taker(context, never)
 
         def step(draft: Draft) -> None:
             found = draft.attributes
             if times:
-                read_times(draft.columns, times)
+                read_times(draft.columns, times, read)
             take(draft)
-            if of_person and (broken := limits.check_person_attributes(found, encode)):
+            if is_limited and (broken := limits.check_attributes(found, encode)):
                 raise Refused(broken)
             if found:
-                draft.item["attributes"] = found
+                put(draft, found)
 
         return step
 
-    return StepKind(compile_step, frozenset({"attributes"}))
+    return StepKind(compile_step, frozenset({"attributes"}), rest=what)
+
+
+def preferences() -> StepKind:
+    """Set the topics that a record names, one by one, so that all others stay as they are."""
+
+    def compile_step(context: StreamContext) -> Step:
+        name_of, send_nulls = _name_of(context, None), context.rules.send_nulls
+
+        def step(draft: Draft) -> None:
+            value = draft.columns.get(PREFERENCES)
+            name = value and name_of(PREFERENCES)
+            if not name:
+                return
+            given = structure(value)
+            if not isinstance(given, dict):
+                field = f"attributes.{PREFERENCES}"
+                raise Refused(Rejection("invalid", field, "preferences must be an object"))
+            del draft.columns[PREFERENCES]
+            for path, choice in _leaves(name, given):
+                if choice is not None or send_nulls:
+                    draft.attributes[path] = choice
+
+        return step
+
+    return StepKind(compile_step, takes=(PREFERENCES,))
+
+
+PREFERENCES = "cio_subscription_preferences"
+
+
+def update_only() -> StepKind:
+    """Let the item change a person that exists, and create none, if the entry says so."""
+
+    def compile_step(context: StreamContext) -> Step | None:
+        def step(draft: Draft) -> None:
+            draft.attributes["_update"] = True
+
+        return step if context.entry.write_mode == "update_only" else None
+
+    return StepKind(compile_step, frozenset({"write_mode"}))
+
+
+def created_at() -> StepKind:
+    """Put seconds where the attribute `created_at` says when, since Customer.io misreads others."""
+
+    def compile_step(context: StreamContext) -> Step:
+        def step(draft: Draft) -> None:
+            value = draft.attributes.get("created_at")
+            if value is not None and value != "":
+                moment = read_time("attributes.created_at", value, context.counts)
+                draft.attributes["created_at"] = moment // NANOSECONDS
+
+        return step
+
+    return StepKind(compile_step, takes=("created_at",))
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield what a nested object holds, each named by its path with dots."""
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for member, inner in value.items():
+        yield from _leaves(f"{name}.{member}", inner)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else encode(value).decode()
 
 
 def _taker(context: StreamContext, never: str | None) -> Step:
     """Return what makes attributes of columns, at once where no name has to be looked up."""
-    send_nulls = context.send_nulls
+    send_nulls = context.rules.send_nulls
     name_of = _name_of(context, never)
     names = {column: name_of(column) for column in context.columns}
     keeps_names = all(names[column] == column for column in context.foreseen())
@@ -81,12 +181,15 @@ def _name_of(context: StreamContext, never: str | None) -> Callable[[str], str |
     return name_of
 
 
-def read_times(columns: dict[str, t.Any], times: dict[str, Times]) -> None:
-    """Put unix seconds in place of every point in time.
+def read_times(
+    columns: dict[str, t.Any], times: dict[str, Times], read: Callable[[object], object]
+) -> None:
+    """Put points in time as they are sent in place of those that came.
 
     Args:
         columns: The columns that are left; changed.
         times: Those that hold points in time.
+        read: Makes of a point in time what is sent.
 
     Raises:
         Refused: One cannot be read.
@@ -95,7 +198,7 @@ def read_times(columns: dict[str, t.Any], times: dict[str, Times]) -> None:
         value = columns.get(column)
         if value is not None:
             try:
-                columns[column] = places.convert(value, unix_seconds)
+                columns[column] = places.convert(value, read)
             except ValueError:
                 field = f"attributes.{column}"
                 raise Refused(Rejection("parse_error", field, UNREADABLE_TIME)) from None

@@ -159,3 +159,28 @@ class Repetitions:
         if len(self._order) > self._remembered:
             self._known.discard(self._order.popleft())
         return False
+
+
+class BroughtIds:
+    """Remembers what the last ids were brought for, so that an id is not used for two events."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        """Start with nothing remembered.
+
+        Args:
+            remembered: How many ids are remembered.
+        """
+        self._remembered = remembered
+        self._events: dict[str, int] = {}
+
+    def note(self, event_id: str, event: int) -> bool:
+        """Remember an id and tell whether it is still that of one event alone.
+
+        Args:
+            event_id: The id.
+            event: A fingerprint of the event.
+        """
+        known = self._events.setdefault(event_id, event)
+        if len(self._events) > self._remembered:
+            del self._events[next(iter(self._events))]
+        return known == event

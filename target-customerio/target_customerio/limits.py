@@ -19,17 +19,29 @@ ITEM_BYTES = 32_000
 PERSON_ID_BYTES = 150
 """Longest `id` of a person (documented: 150 bytes)."""
 
+OBJECT_ID_BYTES = 150
+"""Longest `object_id` (documented: 150 bytes)."""
+
 EVENT_NAME_BYTES = 100
 """Longest name of an event (documented: 100 bytes)."""
 
-PERSON_ATTRIBUTES = 300
-"""Most attributes in one identify call (documented: 300)."""
+ATTRIBUTES = 300
+"""Most attributes of a person, object or relationship in one item (documented: 300)."""
 
-PERSON_ATTRIBUTE_NAME_BYTES = 150
-"""Longest name of a person's attribute (documented: 150 bytes)."""
+ATTRIBUTE_NAME_BYTES = 150
+"""Longest name of such an attribute (documented: 150 bytes)."""
 
-PERSON_ATTRIBUTE_VALUE_BYTES = 1_000
-"""Longest value of a person's attribute, nested values as JSON (documented: 1,000 bytes)."""
+ATTRIBUTE_VALUE_BYTES = 1_000
+"""Longest value of such an attribute, nested values as JSON (documented: 1,000 bytes)."""
+
+SEGMENT_IDS = 1_000
+"""Most people whom one call adds to a segment or removes (documented: 1,000 ids)."""
+
+ROW_BYTES = 10_000
+"""Largest row of a collection (documented: 10 KB)."""
+
+COLLECTION_BYTES = 10_000_000
+"""Largest collection (documented: 10 MB)."""
 
 LONGEST_CHARACTER = 4
 """Bytes that a character takes in UTF-8 at most: much shorter text need not be counted."""
@@ -50,25 +62,25 @@ def check_item(encoded: bytes) -> Rejection | None:
     return None if len(encoded) <= ITEM_BYTES else too_long("an item", "item", ITEM_BYTES)
 
 
-def check_person_attributes(
+def check_attributes(
     attributes: Mapping[str, object], encode: Callable[[object], bytes]
 ) -> Rejection | None:
-    """Hold the attributes of a person against their limits.
+    """Hold the attributes of a person, object or relationship against their limits.
 
     Args:
         attributes: The attributes as they will be sent.
         encode: Makes JSON of a value that is no text.
     """
-    if len(attributes) > PERSON_ATTRIBUTES:
-        message = f"a person cannot get more than {PERSON_ATTRIBUTES} attributes in one record"
+    if len(attributes) > ATTRIBUTES:
+        message = f"cannot set more than {ATTRIBUTES} attributes in one record"
         return Rejection("invalid", "attributes", message)
     for name, value in attributes.items():
-        if exceeds(name, PERSON_ATTRIBUTE_NAME_BYTES):
-            return too_long("an attribute name", "attributes", PERSON_ATTRIBUTE_NAME_BYTES)
+        if exceeds(name, ATTRIBUTE_NAME_BYTES):
+            return too_long("an attribute name", "attributes", ATTRIBUTE_NAME_BYTES)
         if isinstance(value, str):
-            is_too_long = exceeds(value, PERSON_ATTRIBUTE_VALUE_BYTES)
+            is_too_long = exceeds(value, ATTRIBUTE_VALUE_BYTES)
         else:
-            is_too_long = len(encode(value)) > PERSON_ATTRIBUTE_VALUE_BYTES
+            is_too_long = len(encode(value)) > ATTRIBUTE_VALUE_BYTES
         if is_too_long:
-            return too_long("a value", f"attributes.{name}", PERSON_ATTRIBUTE_VALUE_BYTES)
+            return too_long("a value", f"attributes.{name}", ATTRIBUTE_VALUE_BYTES)
     return None

@@ -13,10 +13,11 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from target_customerio import limits
 from target_customerio.checks import RecordCheck, SchemaError
 from target_customerio.errors import RunEnded
-from target_customerio.event_id import Repetitions
+from target_customerio.event_id import BroughtIds, Repetitions
+from target_customerio.identifiers import Fitness
 from target_customerio.items import Item, Rejection, SourceRecord
 from target_customerio.operations import OPERATIONS, operation_of
-from target_customerio.steps import Refused, StreamContext, encode
+from target_customerio.steps import Draft, Refused, StreamContext, encode
 from target_customerio.streams import StreamEntry
 from target_customerio.times import find_times
 
@@ -25,12 +26,16 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.mapper import PluginMapper, StreamMap
 
+    from target_customerio.guards import Deletions
     from target_customerio.operations import Operation
+    from target_customerio.steps import Rules
     from target_customerio.streams import StreamEntries
-    from target_customerio.summary import StreamCounts, Summary
+    from target_customerio.summary import Summary
 
 
 TOO_DEEP = Rejection("invalid", None, "the record is nested too deep")
+DELETED_AT = "_sdc_deleted_at"
+NO_DELETE = Rejection("invalid", DELETED_AT, "what the record says cannot be deleted")
 
 
 class ReceivedRecord(SourceRecord, gc=False):
@@ -57,8 +62,8 @@ class StreamPlan:
         context: StreamContext,
         *,
         check: RecordCheck | None,
-        counts: StreamCounts,
         repetitions: Repetitions,
+        deletions: Deletions,
     ) -> None:
         """Compile the operation for the stream.
 
@@ -66,16 +71,22 @@ class StreamPlan:
             operation: What the records mean.
             context: What is known about the stream.
             check: Holds a record against its schema; None if it shall not be.
-            counts: Is counted up.
             repetitions: Remembers the ids that events got.
+            deletions: Counts what takes somebody away.
         """
         self.operation = operation.name
-        self.counts = counts
+        self.counts = context.counts
         self._is_event = operation.is_event
         self._keys = context.keys
         self._check = check
         self._build = operation.compile(context)
         self._repetitions = repetitions
+        self._deletions = deletions
+        self._fitness = Fitness()
+        self._is_deletion = operation.is_deletion
+        self._reads_marks = context.rules.delete_marked and not operation.is_deletion
+        self._undo = undo.compile(context) if (undo := operation.undone_by) else None
+        self._undo_is_deletion = undo is not None and undo.is_deletion
         has_id = (context.entry.event_id or "event_id") in context.columns
         self.says = (
             f"Stream '{context.stream}' has no key and no event_id: "
@@ -106,15 +117,24 @@ class StreamPlan:
         try:
             if self._check is not None and (broken := self._check(record)):
                 raise Refused(broken)
+            if self._reads_marks and record.get(DELETED_AT):
+                return self._undoing(mapped, source)
             return self._item(mapped, source)
         except RecursionError:
             raise Refused(TOO_DEEP) from None
+
+    def _undoing(self, record: dict[str, t.Any], source: SourceRecord) -> Item:
+        if self._undo is None:
+            raise Refused(NO_DELETE)
+        return self._made(self._undo(record), self._undo_is_deletion, source)
 
     def _item(self, record: dict[str, t.Any], source: SourceRecord) -> Item:
         for key in self._keys:
             if key not in record:
                 raise Refused(Rejection("missing_key", key, f"the record lacks its key {key}"))
-        draft = self._build(record)
+        return self._made(self._build(record), self._is_deletion, source)
+
+    def _made(self, draft: Draft, is_deletion: bool, source: SourceRecord) -> Item:  # noqa: FBT001
         encoded = encode(draft.item)
         if too_large := limits.check_item(encoded):
             raise Refused(too_large)
@@ -122,7 +142,13 @@ class StreamPlan:
             self.counts.derived_ids += 1
             if self._repetitions.note(draft.item["id"]):
                 self.counts.identical += 1
-        return Item(encoded, draft.identifier, self._is_event, source)
+        if not self._fitness.is_settled:
+            self._fitness.look(draft.identifier)
+            self.counts.misfit = self._fitness.doubt
+        if is_deletion:
+            self._deletions.note(source.stream, self.operation)
+            self.counts.deletes += 1
+        return Item(encoded, draft.identifier, self._is_event, source, draft.also)
 
 
 Transform: t.TypeAlias = "Callable[[dict[str, t.Any]], dict[str, t.Any] | Rejection | None]"
@@ -148,11 +174,13 @@ class SchemaMessage(msgspec.Struct):
         stream: The name of the stream.
         schema: Its JSON Schema.
         key_properties: The names of its key columns.
+        bookmark_properties: The names of the columns by which the tap reads only what is new.
     """
 
     stream: str
     schema: dict[str, t.Any]
     key_properties: list[str] | None = None
+    bookmark_properties: list[str] | None = None
 
 
 class Mapping:
@@ -164,8 +192,9 @@ class Mapping:
         entries: StreamEntries,
         summary: Summary,
         *,
+        rules: Rules,
+        deletions: Deletions,
         skip_unmapped: bool,
-        send_nulls: bool,
         check_records: bool,
     ) -> None:
         """Start without a stream.
@@ -174,17 +203,20 @@ class Mapping:
             mapper: The stream maps of the SDK.
             entries: The setting `streams`.
             summary: Counts records by stream and operation.
+            rules: What holds for the records of every stream.
+            deletions: Counts what takes somebody away.
             skip_unmapped: Whether a stream without an operation is skipped; else it is an error.
-            send_nulls: Whether an attribute without value is sent, which removes it.
             check_records: Whether records are held against their schema.
         """
         self._mapper = mapper
         self._entries = entries
         self._summary = summary
         self._skip_unmapped = skip_unmapped
-        self._send_nulls = send_nulls
+        self._rules = rules
+        self._deletions = deletions
         self._check_records = check_records
         self._repetitions = Repetitions()
+        self._brought = BroughtIds()
 
     def plan(self, message: SchemaMessage) -> list[Route]:
         """Return what the records after a SCHEMA become; nothing if the stream is left out.
@@ -225,15 +257,18 @@ class Mapping:
             times=find_times(schema),
             columns=tuple(schema.get("properties") or ()),
             entry=entry or StreamEntry(stream=name),
-            send_nulls=self._send_nulls,
+            rules=self._rules,
+            counts=self._summary.of(stream, operation.name),
+            brought=self._brought,
         )
+        _check_columns(context)
         is_same = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled
         plan = StreamPlan(
             operation,
             context,
             check=self._check(stream, original) if self._check_records else None,
-            counts=self._summary.of(stream, operation.name),
             repetitions=self._repetitions,
+            deletions=self._deletions,
         )
         return Route(None if is_same else _guarded(stream_map.transform), plan)
 
@@ -244,6 +279,17 @@ class Mapping:
         except SchemaError as fault:
             msg = f"The SCHEMA of stream '{name}' is not valid JSON Schema at: {fault}."
             raise RunEnded(msg) from None
+
+
+def _check_columns(context: StreamContext) -> None:
+    """Hold the columns that an entry names against those of the schema, if that names any."""
+    missing = [name for name in context.entry.columns() if name not in context.columns]
+    if missing and context.columns:
+        msg = (
+            f"The entry of `streams` for '{context.entry.stream}' names columns that the SCHEMA of "
+            f"stream '{context.stream}' lacks: {', '.join(missing)}."
+        )
+        raise RunEnded(msg)
 
 
 def _guarded(transform: Callable[[dict[str, t.Any]], dict[str, t.Any] | None]) -> Transform:

@@ -7,25 +7,30 @@ import typing as t
 
 import msgspec
 
-from target_customerio import attributes, identifiers, steps
+from target_customerio import attributes, events, identifiers, messaging, objects
 from target_customerio.errors import RunEnded
-from target_customerio.identifiers import IdentifierColumn
+from target_customerio.identifiers import NEVER_AN_ATTRIBUTE, IdentifierColumn
 from target_customerio.steps import Draft
 
 if t.TYPE_CHECKING:
     from target_customerio.steps import StepKind, StreamContext
     from target_customerio.streams import StreamEntry
 
-IDENTIFY_COLUMNS = (
+PERSON_COLUMNS = (
     IdentifierColumn("person_id", "id"),
     IdentifierColumn("person_email", "email"),
     IdentifierColumn("id", "id"),
     IdentifierColumn("email", "email"),
     IdentifierColumn("phone", "phone"),
     IdentifierColumn("cio_id", "cio_id"),
+)
+"""Where a record may say whom it is about, the surest first."""
+
+IDENTIFY_COLUMNS = (
+    *PERSON_COLUMNS,
     IdentifierColumn("anonymous_id", "anonymous_id", identifies=False),
 )
-"""Where a person's record may say who it is, the surest first."""
+"""The same for what sets attributes, where an anonymous id is one of them."""
 
 EVENT_COLUMNS = (
     IdentifierColumn("person_id", "id"),
@@ -49,6 +54,8 @@ class Operation(msgspec.Struct, frozen=True):
         steps: How a record becomes such an item, in order.
         is_event: Whether items of one person may share a request.
         gives_ids: Whether its items carry an id that makes repetitions harmless.
+        is_deletion: Whether it takes a person or an object away for good.
+        undone_by: What a record marked as deleted means; None if that cannot be said.
     """
 
     name: str
@@ -56,6 +63,8 @@ class Operation(msgspec.Struct, frozen=True):
     steps: tuple[StepKind, ...]
     is_event: bool = False
     gives_ids: bool = False
+    is_deletion: bool = False
+    undone_by: Operation | None = None
 
     def keys(self) -> frozenset[str]:
         """Return the keys of an entry of `streams` that mean something to this operation."""
@@ -67,7 +76,7 @@ class Operation(msgspec.Struct, frozen=True):
         Args:
             context: What is known about the stream.
         """
-        compiled = [step.compile(context) for step in self.steps]
+        compiled = [compiled for step in self.steps if (compiled := step.compile(context))]
         common, foreseen = self.item, context.foreseen()
 
         def build(record: dict[str, t.Any]) -> Draft:
@@ -86,32 +95,121 @@ class Build(t.Protocol):
         """Return the item, or raise `steps.Refused`."""
 
 
+NAME_COLUMNS = {
+    "event": ("event_name", "event"),
+    "page": ("page_name", "event_name", "name"),
+    "screen": ("screen_name", "event_name", "name"),
+}
+"""Where an event, a page or a screen may say its name."""
+
+TIME_COLUMNS = ("timestamp", "occurred_at")
+"""Where these may say when they happened."""
+
+SOMEBODY = identifiers.person(PERSON_COLUMNS)
+NOBODY_ELSE = identifiers.person(PERSON_COLUMNS, only_one=True)
+
+
+def _event(action: str) -> Operation:
+    return Operation(
+        f"person_{action}",
+        {"type": "person", "action": action},
+        (
+            identifiers.person(EVENT_COLUMNS),
+            events.event_name(NAME_COLUMNS[action]),
+            events.timestamp(TIME_COLUMNS, starts_campaigns=True),
+            events.event_id("event_id", TIME_COLUMNS),
+            attributes.attributes(is_limited=False),
+        ),
+        is_event=True,
+        gives_ids=True,
+    )
+
+
+def _of_person(action: str, *parts: StepKind, **more: t.Any) -> Operation:  # noqa: ANN401 - of any field
+    return Operation(f"person_{action}", {"type": "person", "action": action}, parts, **more)
+
+
+def _of_object(action: str, *parts: StepKind, **more: t.Any) -> Operation:  # noqa: ANN401 - of any field
+    return Operation(f"object_{action}", {"type": "object", "action": action}, parts, **more)
+
+
+RELATED_TO_OBJECT = (SOMEBODY, objects.to_object())
+RELATED_TO_PERSON = (objects.object_(), objects.to_person(SOMEBODY))
+WITH_ATTRIBUTES = attributes.attributes(
+    attributes.in_relationship, what="attributes of the relationship"
+)
+DEVICE_OF = (SOMEBODY, messaging.device(is_added=False))
+
 OPERATIONS = {
     operation.name: operation
     for operation in (
-        Operation(
-            "person_identify",
-            {"type": "person", "action": "identify"},
-            (
-                identifiers.person(IDENTIFY_COLUMNS, keep_unused=True),
-                attributes.attributes(of_person=True),
-            ),
+        _of_person(
+            "identify",
+            identifiers.person(IDENTIFY_COLUMNS, keep_unused=True),
+            events.timestamp(()),
+            objects.relationships(),
+            attributes.preferences(),
+            attributes.update_only(),
+            attributes.attributes(never=NEVER_AN_ATTRIBUTE),
+            attributes.created_at(),
+            undone_by=_of_person("delete", SOMEBODY, is_deletion=True),
         ),
-        Operation(
-            "person_event",
-            {"type": "person", "action": "event"},
-            (
-                identifiers.person(EVENT_COLUMNS, keep_unused=False),
-                steps.event_name(("event_name", "event")),
-                steps.timestamp("timestamp"),
-                steps.event_id("event_id"),
-                attributes.attributes(of_person=False),
+        _event("event"),
+        _event("page"),
+        _event("screen"),
+        _of_person("delete", NOBODY_ELSE, is_deletion=True),
+        _of_person("suppress", NOBODY_ELSE, is_deletion=True),
+        _of_person("unsuppress", NOBODY_ELSE),
+        _of_person(
+            "merge",
+            identifiers.side("primary"),
+            identifiers.side("secondary"),
+            is_deletion=True,
+        ),
+        _of_person(
+            "add_device",
+            SOMEBODY,
+            messaging.device(is_added=True),
+            attributes.attributes(
+                attributes.in_device, what="attributes of the device, as text", is_limited=False
             ),
+            undone_by=_of_person("delete_device", *DEVICE_OF),
+        ),
+        _of_person("delete_device", *DEVICE_OF),
+        _of_person(
+            "add_relationships",
+            *RELATED_TO_OBJECT,
+            WITH_ATTRIBUTES,
+            undone_by=_of_person("delete_relationships", *RELATED_TO_OBJECT),
+        ),
+        _of_person("delete_relationships", *RELATED_TO_OBJECT),
+        _of_object(
+            "identify",
+            objects.object_(),
+            objects.relationships(),
+            attributes.attributes(),
+            undone_by=_of_object("delete", objects.object_(), is_deletion=True),
+        ),
+        _of_object(
+            "identify_anonymous", objects.object_(), objects.to_anonymous(), attributes.attributes()
+        ),
+        _of_object("delete", objects.object_(only_one=True), is_deletion=True),
+        _of_object(
+            "add_relationships",
+            *RELATED_TO_PERSON,
+            WITH_ATTRIBUTES,
+            undone_by=_of_object("delete_relationships", *RELATED_TO_PERSON),
+        ),
+        _of_object("delete_relationships", *RELATED_TO_PERSON),
+        Operation(
+            "delivery_event",
+            {"type": "delivery", "action": "event"},
+            (messaging.delivery(), messaging.metric()),
             is_event=True,
-            gives_ids=True,
         ),
     )
 }
+"""What a stream may mean, by name. A marked record undoes what the unmarked one would do."""
 
 
 def operation_of(stream: str, entry: StreamEntry | None) -> Operation | None:
@@ -159,7 +257,7 @@ def check_entry(entry: StreamEntry, operation: Operation | None = None) -> None:
             f"{operation.name}: remove {', '.join(sorted(unknown))}."
         )
         raise RunEnded(msg)
-    if not operation.is_event and "anonymous_id" in (entry.identifiers or {}):
+    if not operation.gives_ids and "anonymous_id" in (entry.identifiers or {}):
         msg = (
             f"The entry of `streams` for '{entry.stream}' identifies by anonymous_id, which only "
             "events can: name a column for id, email, phone or cio_id."

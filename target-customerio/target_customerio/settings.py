@@ -11,6 +11,7 @@ from singer_sdk import typing as th
 
 from target_customerio.errors import RunEnded
 from target_customerio.operations import OPERATIONS, check_entry
+from target_customerio.steps import Rules
 from target_customerio.streams import StreamEntry, read_entries
 
 if t.TYPE_CHECKING:
@@ -69,6 +70,26 @@ STREAM = th.ObjectType(
             ),
         ),
         description="Which columns become attributes, and under which name.",
+    ),
+    th.Property(
+        "write_mode",
+        th.StringType,
+        allowed_values=["upsert", "update_only"],
+        description="Whether a person that does not exist is created.",
+    ),
+    th.Property(
+        "object_type_id",
+        th.StringType,
+        description="Type of the objects where the column of that name is absent. Default: 1.",
+    ),
+    th.Property("segment_id", th.IntegerType, description="Manual segment of the stream."),
+    th.Property("segment_name", th.StringType, description="Its name, in place of its id."),
+    th.Property("collection_id", th.IntegerType, description="Collection that it replaces."),
+    th.Property("collection_name", th.StringType, description="Its name, in place of its id."),
+    th.Property(
+        "create_missing",
+        th.BooleanType,
+        description="Whether a segment or a collection of that name is made if there is none.",
     ),
 )
 
@@ -155,6 +176,36 @@ SETTINGS = th.PropertiesList(
         "warehouse stays in Customer.io; `clear` sends null, which removes it.",
     ),
     th.Property(
+        "attribute_timestamps",
+        th.StringType(nullable=False),
+        allowed_values=["unix", "iso8601"],
+        default="unix",
+        title="Attribute timestamps",
+        description="How `date-time` columns are sent as attributes: unix seconds or ISO 8601 "
+        "text. `created_at` of a person is always in seconds.",
+    ),
+    th.Property(
+        "delete_on_sdc_deleted",
+        th.BooleanType(nullable=False),
+        default=False,
+        title="Delete on _sdc_deleted_at",
+        description="Whether a record with `_sdc_deleted_at` becomes the delete of its kind.",
+    ),
+    th.Property(
+        "max_deletes",
+        th.IntegerType(minimum=0, nullable=False),
+        default=1000,
+        title="Maximum deletes",
+        description="Deletes, suppressions and merges in one run; it stops before one more.",
+    ),
+    th.Property(
+        "backfill",
+        th.BooleanType(nullable=False),
+        default=False,
+        title="Backfill",
+        description="Whether events younger than 72 hours are rejected: they start campaigns.",
+    ),
+    th.Property(
         "rejected_records_path",
         th.StringType(nullable=False),
         default="rejected-records/",
@@ -205,7 +256,8 @@ class Settings(msgspec.Struct, frozen=True):
     requests_per_second: int
     max_concurrency: int
     max_retries: int
-    send_nulls: bool
+    rules: Rules
+    max_deletes: int
     rejected_records_path: str
     fail_on_rejects: bool
     max_rejected_percent: int
@@ -241,7 +293,13 @@ def read_settings(config: Mapping[str, t.Any]) -> Settings:
         requests_per_second=int(config["requests_per_second"]),
         max_concurrency=int(config["max_concurrency"]),
         max_retries=int(config["max_retries"]),
-        send_nulls=config["null_attributes"] == "clear",
+        rules=Rules(
+            send_nulls=config["null_attributes"] == "clear",
+            times_as_text=config["attribute_timestamps"] == "iso8601",
+            backfill=config["backfill"],
+            delete_marked=config["delete_on_sdc_deleted"],
+        ),
+        max_deletes=int(config["max_deletes"]),
         rejected_records_path=config["rejected_records_path"],
         fail_on_rejects=config["fail_on_rejects"],
         max_rejected_percent=int(config["max_rejected_percent"]),

@@ -6,25 +6,20 @@ record; what no step before took is left for the attributes. An operation is a r
 
 from __future__ import annotations
 
+import time
 import typing as t
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
-from target_customerio import limits
-from target_customerio.event_id import (
-    METADATA_PREFIX,
-    canonical,
-    canonical_record,
-    derive,
-    is_ulid,
-    without_metadata,
-)
+from target_customerio.event_id import METADATA_PREFIX
 from target_customerio.items import Rejection
-from target_customerio.times import NANOSECONDS, Times, nanoseconds
+from target_customerio.times import Times, in_milliseconds, nanoseconds
 
 if t.TYPE_CHECKING:
+    from target_customerio.event_id import BroughtIds
     from target_customerio.streams import StreamEntry
+    from target_customerio.summary import StreamCounts
 
 
 class Refused(Exception):  # noqa: N818 - the verdict on a record, no fault of the program
@@ -51,6 +46,24 @@ def encode(value: object) -> bytes:
         raise Refused(Rejection("invalid", None, message)) from None
 
 
+class Rules(msgspec.Struct, frozen=True):
+    """What holds for the records of every stream.
+
+    Attributes:
+        send_nulls: Whether an attribute without value is sent, which removes it.
+        times_as_text: Whether attributes hold points in time as ISO 8601 text, not unix seconds.
+        backfill: Whether events that could start campaigns are refused.
+        delete_marked: Whether a record with `_sdc_deleted_at` means the delete of its kind.
+        now: Tells the time in unix seconds.
+    """
+
+    send_nulls: bool = False
+    times_as_text: bool = False
+    backfill: bool = False
+    delete_marked: bool = False
+    now: Callable[[], float] = time.time
+
+
 class StreamContext(msgspec.Struct, frozen=True):
     """What is known about a stream when its SCHEMA has come.
 
@@ -60,7 +73,9 @@ class StreamContext(msgspec.Struct, frozen=True):
         times: The columns that hold points in time.
         columns: The columns that its schema names.
         entry: What the setting `streams` says about it.
-        send_nulls: Whether an attribute without value is sent, which removes it.
+        rules: What holds for every stream.
+        counts: What happened to its records so far; to be counted up.
+        brought: The ids that records of the run brought for events.
     """
 
     stream: str
@@ -68,7 +83,9 @@ class StreamContext(msgspec.Struct, frozen=True):
     times: dict[str, Times]
     columns: tuple[str, ...]
     entry: StreamEntry
-    send_nulls: bool
+    rules: Rules
+    counts: StreamCounts
+    brought: BroughtIds
 
     def foreseen(self) -> frozenset[str]:
         """Return the schema's columns without metadata: nearly every record has no others."""
@@ -84,12 +101,15 @@ class Draft:
         item: The Track v2 item.
         attributes: Its attributes.
         identifier: Whom it is about, as sent.
+        also: Whom else it is about, if anyone.
         moment: When it happened, in nanoseconds since 1970; None if it does not say.
+        time_column: The column that said so.
         has_derived_id: Whether its id is made of what it says.
         is_foreseen: Whether all its columns are, so that steps may skip looking for others.
     """
 
     __slots__ = (
+        "also",
         "attributes",
         "columns",
         "has_derived_id",
@@ -98,6 +118,7 @@ class Draft:
         "item",
         "moment",
         "record",
+        "time_column",
     )
 
     def __init__(
@@ -108,7 +129,9 @@ class Draft:
         self.item = item
         self.attributes: dict[str, t.Any] = {}
         self.identifier = ""
+        self.also: str | None = None
         self.moment: int | None = None
+        self.time_column = ""
         self.has_derived_id = False
         self.is_foreseen = foreseen.issuperset(record)
 
@@ -121,119 +144,34 @@ class StepKind(t.NamedTuple):
     """A step before it is compiled.
 
     Attributes:
-        compile: Makes the function that runs for each record of a stream.
+        compile: Makes the function that runs for each record of a stream; None if there is nothing
+            to do for this stream.
         keys: The keys of an entry of `streams` that it reads.
+        requires: The columns of which one must have a value; those after the first are spare.
+        takes: The columns that it takes if they are there.
+        rest: What it makes of all columns that are left; empty if it leaves them.
     """
 
-    compile: Callable[[StreamContext], Step]
+    compile: Callable[[StreamContext], Step | None]
     keys: frozenset[str] = frozenset()
-
-
-def event_name(columns: Sequence[str]) -> StepKind:
-    """Name the event.
-
-    Args:
-        columns: The columns to look into where the entry names neither a name nor a column; the
-            first that is not empty is taken.
-    """
-
-    def compile_step(context: StreamContext) -> Step:
-        entry = context.entry
-        constant = entry.event_name
-        sources = columns if entry.event_name_column is None else [entry.event_name_column]
-        renamed = entry.event_names or {}
-
-        def find(draft: Draft) -> str:
-            for column in sources:
-                value = draft.columns.get(column)
-                if isinstance(value, str) and value.strip():
-                    del draft.columns[column]
-                    return renamed.get(value, value)
-                if value is not None and not isinstance(value, str):
-                    raise Refused(Rejection("invalid", column, "the name of an event must be text"))
-            names = ", ".join(sources)
-            raise Refused(
-                Rejection("required", "name", f"one of these must name the event: {names}")
-            )
-
-        def step(draft: Draft) -> None:
-            name = constant or find(draft)
-            if limits.exceeds(name, limits.EVENT_NAME_BYTES):
-                raise Refused(limits.too_long("event name", "name", limits.EVENT_NAME_BYTES))
-            draft.item["name"] = name
-
-        return step
-
-    return StepKind(compile_step, frozenset({"event_name", "event_name_column", "event_names"}))
-
-
-def timestamp(default: str) -> StepKind:
-    """Say when it happened, if the record does.
-
-    Args:
-        default: The column, unless the entry names another.
-    """
-
-    def compile_step(context: StreamContext) -> Step:
-        column = context.entry.timestamp or default
-
-        def step(draft: Draft) -> None:
-            value = draft.columns.pop(column, None)
-            if value is None:
-                return
-            try:
-                draft.moment = nanoseconds(value)
-            except ValueError:
-                raise Refused(Rejection("parse_error", column, UNREADABLE_TIME)) from None
-            draft.item["timestamp"] = draft.moment // NANOSECONDS
-
-        return step
-
-    return StepKind(compile_step, frozenset({"timestamp"}))
+    requires: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    rest: str = ""
 
 
 UNREADABLE_TIME = "must be unix seconds, milliseconds or ISO 8601"
 
 
-def event_id(default: str) -> StepKind:
-    """Give the event its ULID: its own, or one made of what it is.
+def read_time(field: str, value: object, counts: StreamCounts) -> int:
+    """Return a point in time as nanoseconds since 1970; count it if it was in milliseconds.
 
-    Args:
-        default: The column that may hold an id, unless the entry names another.
+    Raises:
+        Refused: It cannot be read.
     """
-
-    def compile_step(context: StreamContext) -> Step:
-        column = context.entry.event_id or default
-        stream, keys = context.stream, context.keys
-        time_column = context.entry.timestamp or "timestamp"
-        times = {name: places for name, places in context.times.items() if name != time_column}
-        key_times = {name: places for name, places in times.items() if name in keys}
-
-        def parts(draft: Draft) -> list[object]:
-            """Return what makes the event the event that it is."""
-            record, moment = draft.record, draft.moment
-            if keys and moment is not None:
-                key = canonical_record({name: record.get(name) for name in keys}, key_times)
-                if len(key) == len(keys):  # none of them is null
-                    return ["key", draft.identifier, moment, key]
-            whole = canonical_record(record, times)
-            if not draft.is_foreseen:
-                without_metadata(whole)
-            whole.pop(column, None)  # empty, whatever way a tap says that
-            if moment is not None:
-                whole[time_column] = moment
-            return ["record", whole]
-
-        def step(draft: Draft) -> None:
-            given = draft.columns.pop(column, None)
-            item = draft.item
-            if isinstance(given, str) and is_ulid(given):
-                item["id"] = given
-                return
-            draft.has_derived_id = given is None or given == ""
-            own = parts(draft) if draft.has_derived_id else ["id", canonical(given)]
-            item["id"] = derive([stream, item["name"], *own], draft.moment)
-
-        return step
-
-    return StepKind(compile_step, frozenset({"event_id"}))
+    try:
+        moment = nanoseconds(value)
+    except ValueError:
+        raise Refused(Rejection("parse_error", field, UNREADABLE_TIME)) from None
+    if moment and in_milliseconds(value):
+        counts.milliseconds += 1
+    return moment

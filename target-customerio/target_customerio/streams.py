@@ -12,6 +12,9 @@ from target_customerio.errors import RunEnded
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+GLOB = frozenset("*?[")
+"""Characters that make a name a pattern."""
+
 IdentifierKind = t.Literal["id", "email", "phone", "cio_id", "anonymous_id"]
 
 
@@ -51,6 +54,13 @@ class StreamEntry(msgspec.Struct, forbid_unknown_fields=True):
         event_id: The column that holds what makes an event the same event.
         timestamp: The column that holds when the event happened.
         attributes: Which columns become attributes.
+        write_mode: Whether a person that does not exist is created.
+        object_type_id: The type of the objects of records that do not say it.
+        segment_id: The segment that the records are about.
+        segment_name: Its name, in place of its id.
+        collection_id: The collection that the records replace.
+        collection_name: Its name, in place of its id.
+        create_missing: Whether a segment or collection is made if none has the name.
     """
 
     stream: str
@@ -62,6 +72,13 @@ class StreamEntry(msgspec.Struct, forbid_unknown_fields=True):
     event_id: str | None = None
     timestamp: str | None = None
     attributes: Attributes | None = None
+    write_mode: t.Literal["upsert", "update_only"] | None = None
+    object_type_id: str | None = None
+    segment_id: int | None = None
+    segment_name: str | None = None
+    collection_id: int | None = None
+    collection_name: str | None = None
+    create_missing: bool | None = None
 
     def used_keys(self) -> set[str]:
         """Return the keys that are set, apart from the two that every entry has."""
@@ -70,6 +87,13 @@ class StreamEntry(msgspec.Struct, forbid_unknown_fields=True):
             for name in self.__struct_fields__
             if name not in {"stream", "operation"} and getattr(self, name) is not None
         }
+
+    def columns(self) -> list[str]:
+        """Return the columns that are named one by one and have to exist."""
+        attributes = self.attributes or Attributes()
+        named = [*(self.identifiers or {}).values(), *attributes.rename]
+        named += [name for name in attributes.include or () if not GLOB.intersection(name)]
+        return [*named, *filter(None, (self.event_name_column, self.event_id, self.timestamp))]
 
 
 class StreamEntries:

@@ -23,6 +23,9 @@ class StreamCounts(msgspec.Struct):
         rejected: How many were refused, by us or by Customer.io, by field and reason.
         derived_ids: How many events got an id made of what they say.
         identical: How many of those had the id of one shortly before them.
+        milliseconds: How many points in time came in milliseconds and went on in seconds.
+        deletes: How many deletes, suppressions and merges were made of them.
+        misfit: What kind of identifier they seem to hold in a column of another kind; else empty.
     """
 
     records: int = 0
@@ -30,6 +33,9 @@ class StreamCounts(msgspec.Struct):
     rejected: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     derived_ids: int = 0
     identical: int = 0
+    milliseconds: int = 0
+    deletes: int = 0
+    misfit: str = ""
 
 
 class Summary:
@@ -46,6 +52,12 @@ class Summary:
     def note_rejected(self, stream: str, operation: str, rejection: Rejection) -> None:
         """Count a record that was refused."""
         self.of(stream, operation).rejected[rejection.field or "-", rejection.reason] += 1
+
+    def warnings(self) -> Iterator[str]:
+        """Say what was sent as asked, and was hardly meant."""
+        for (stream, operation), counts in self._streams.items():
+            if counts.misfit:
+                yield f"{stream} ({operation}): {counts.misfit}"
 
     def lines(self, traffic: Traffic, seconds: float) -> Iterator[str]:
         """Say what happened, without any value of a record.
@@ -66,6 +78,11 @@ class Summary:
                 yield (
                     f"{stream} ({operation}): {counts.derived_ids:,} events without an id got one, "
                     f"{counts.identical:,} of them the id of an identical one"
+                )
+            if counts.milliseconds:
+                yield (
+                    f"{stream} ({operation}): {counts.milliseconds:,} times came in milliseconds "
+                    "and were sent in seconds"
                 )
         for stream, number in self.skipped.items():
             yield f"{stream}: {number:,} records skipped, as the settings leave the stream out"

@@ -22,6 +22,7 @@ from target_customerio.api import DeliveryStopped, TrackClient
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RecordBeforeSchema, RunEnded
+from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
 from target_customerio.mapping import Mapping, ReceivedRecord, Route, SchemaMessage
 from target_customerio.reader import MessageReader
@@ -91,8 +92,9 @@ class TargetCustomerIO(Target):
             self.mapper,
             StreamEntries(settings.entries),
             self._summary,
+            rules=settings.rules,
+            deletions=Deletions(settings.max_deletes),
             skip_unmapped=settings.skip_unmapped,
-            send_nulls=settings.send_nulls,
             check_records=settings.check_records,
         )
         self._client = TrackClient(
@@ -217,6 +219,8 @@ class TargetCustomerIO(Target):
         seconds = time.monotonic() - self._started
         for line in self._summary.lines(self._client.traffic, seconds):
             self.logger.info(line)
+        for line in self._summary.warnings():
+            self.logger.warning(line)
         if self._rejects.count:
             self.logger.info(
                 "The rejected records lie in %s: mend the cause, then read them with --input.",

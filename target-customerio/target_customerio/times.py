@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import typing as t
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -68,6 +68,33 @@ def unix_seconds(value: object) -> int:
         ValueError: The value is no point in time.
     """
     return nanoseconds(value) // NANOSECONDS
+
+
+def in_milliseconds(value: object) -> bool:
+    """Tell whether a readable point in time was given in milliseconds."""
+    if isinstance(value, str):
+        if value[4:5] == "-":  # as nearly all text that is a time
+            return False
+        text = value.strip()
+        return NUMBER.fullmatch(text) is not None and in_milliseconds(Decimal(text))
+    return (
+        isinstance(value, (int, Decimal)) and not -MILLISECONDS_ABOVE <= value <= MILLISECONDS_ABOVE
+    )
+
+
+def iso8601(value: object) -> str:
+    """Return a point in time as ISO 8601 text in UTC, e.g. `2026-11-21T20:14:03.25Z`.
+
+    Args:
+        value: What `nanoseconds` reads.
+
+    Raises:
+        ValueError: The value is no point in time.
+    """
+    seconds, fraction = divmod(nanoseconds(value), NANOSECONDS)
+    moment = (EPOCH + timedelta(seconds=seconds)).isoformat()
+    digits = f"{fraction:09}".rstrip("0")
+    return f"{moment}.{digits}Z" if digits else f"{moment}Z"
 
 
 # The id and the attributes of an event read the same text, and so do rows of the same moment.

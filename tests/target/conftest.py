@@ -14,8 +14,9 @@ from singer_sdk.plugin_base import _ConfigInput
 
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.errors import RunEnded
+from target_customerio.guards import Deletions
 from target_customerio.mapping import Mapping, ReceivedRecord, SchemaMessage
-from target_customerio.steps import Refused
+from target_customerio.steps import Refused, Rules
 from target_customerio.streams import StreamEntries, read_entries
 from target_customerio.summary import Summary
 from target_customerio.target import TargetCustomerIO
@@ -34,11 +35,17 @@ class Workshop:
         target = TargetCustomerIO(
             config={"site_id": "site", "track_api_key": "key", **settings.pop("config", {})}
         )
+        mapping = {
+            name: settings.pop(name, default)
+            for name, default in (("skip_unmapped", False), ("check_records", True))
+        }
         self.mapping = Mapping(
             target.mapper,
             StreamEntries(read_entries(settings.pop("streams", []))),
             self.summary,
-            **{"skip_unmapped": False, "send_nulls": False, "check_records": True} | settings,
+            deletions=Deletions(settings.pop("max_deletes", None)),
+            rules=Rules(**settings),
+            **mapping,
         )
 
     def plan(self, stream: str, properties: dict[str, Any] | None = None, keys: Any = None) -> list:

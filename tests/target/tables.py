@@ -6,19 +6,14 @@ import json
 import typing as t
 from pathlib import Path
 
-from target_customerio.operations import EVENT_COLUMNS, IDENTIFY_COLUMNS, OPERATIONS
+from target_customerio.operations import EVENT_COLUMNS, OPERATIONS, PERSON_COLUMNS
 from target_customerio.target import TargetCustomerIO
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from target_customerio.identifiers import IdentifierColumn
+    from collections.abc import Iterable, Sequence
 
 README = Path(__file__).parents[2] / "target-customerio" / "README.md"
-COLUMNS = {
-    "person_identify": (IDENTIFY_COLUMNS, ""),
-    "person_event": (EVENT_COLUMNS, "`event_name` (or `event`), `event_id`, `timestamp`"),
-}
+PEOPLE = {"person": PERSON_COLUMNS, "person of an event": EVENT_COLUMNS}
 
 
 def settings() -> str:
@@ -40,26 +35,40 @@ def settings() -> str:
 
 def operations() -> str:
     """Return the table of operations."""
-    lines = [
-        (
-            "| operation | whom it is about: the first column that is not empty "
-            "| other columns with a meaning |"
-        ),
-        "|---|---|---|",
-    ]
-    for name in OPERATIONS:
-        candidates, others = COLUMNS[name]
-        lines.append(f"| `{name}` | {_identifiers(candidates)} | {others} |")
+    lines = ["| operation | required | optional | every other column |", "|---|---|---|---|"]
+    for name, operation in OPERATIONS.items():
+        required = "; ".join(_choice(step.requires) for step in operation.steps if step.requires)
+        takes = dict.fromkeys(column for step in operation.steps for column in step.takes)
+        rest = next((step.rest for step in operation.steps if step.rest), "never sent")
+        lines.append(f"| `{name}` | {required} | {_listed(takes)} | {rest} |")
     return "\n".join(lines)
 
 
-def _identifiers(candidates: Iterable[IdentifierColumn]) -> str:
-    return ", ".join(f"`{column}`" for column, _, identifies in candidates if identifies)
+def _choice(columns: Sequence[str]) -> str:
+    """Name columns of which one suffices; those of a person are named once, above the table."""
+    for word, person in PEOPLE.items():
+        if tuple(columns) == tuple(one.column for one in person if one.identifies):
+            return word
+    return " or ".join(f"`{column}`" for column in columns)
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f"`{column}`" for column in columns)
+
+
+def people() -> str:
+    """Return what the table of operations calls a person."""
+    return "\n".join(
+        f"- **{word}**: the first of {_listed(one.column for one in person if one.identifies)} "
+        "that is not empty"
+        for word, person in PEOPLE.items()
+    )
 
 
 def filled(text: str) -> str:
     """Return a README with its tables as the code has them."""
-    for name, table in (("settings", settings()), ("operations", operations())):
+    tables = {"settings": settings(), "people": people(), "operations": operations()}
+    for name, table in tables.items():
         begin, end = f"<!-- {name}", f"<!-- /{name} -->"
         head, _, rest = text.partition(begin)
         mark, _, rest = rest.partition("\n")

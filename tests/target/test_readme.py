@@ -48,9 +48,9 @@ def test_every_described_key_is_read():
 @pytest.mark.parametrize(
     "limit",
     [
-        f"{limits.PERSON_ATTRIBUTES} attributes",
-        f"names of {limits.PERSON_ATTRIBUTE_NAME_BYTES} bytes",
-        f"values of {limits.PERSON_ATTRIBUTE_VALUE_BYTES:,} bytes",
+        f"{limits.ATTRIBUTES} attributes",
+        f"names of {limits.ATTRIBUTE_NAME_BYTES} bytes",
+        f"values of {limits.ATTRIBUTE_VALUE_BYTES:,} bytes",
         f"`id` of {limits.PERSON_ID_BYTES} bytes",
         f"name {limits.EVENT_NAME_BYTES} bytes",
         f"item {limits.ITEM_BYTES:,} bytes",
