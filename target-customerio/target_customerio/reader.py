@@ -72,17 +72,18 @@ class MessageReader(GenericSingerReader[bytes]):
         counts = dict.fromkeys(map(str.__str__, callbacks), 0)
         handlers = {str.__str__(kind): callback for kind, callback in callbacks.items()}
         try:
-            for line in self._lines(file_input or self.default_input):
-                self.line = line
-                self.line_number += 1
-                if not line or line.isspace():
-                    continue
-                message = self.deserialize_json(line)
-                kind = message["type"]
-                if kind not in handlers:
-                    self.fail("has a message type that Singer does not know")
-                handlers[kind](message)
-                counts[kind] += 1
+            with self._signals.watched():
+                for line in self._lines(file_input or self.default_input):
+                    self.line = line
+                    self.line_number += 1
+                    if not line or line.isspace():
+                        continue
+                    message = self.deserialize_json(line)
+                    kind = message["type"]
+                    if kind not in handlers:
+                        self.fail("has a message type that Singer does not know")
+                    handlers[kind](message)
+                    counts[kind] += 1
         except RunEnded as end:
             self.ended_by = end
         return Counter(counts)
@@ -140,9 +141,18 @@ class MessageReader(GenericSingerReader[bytes]):
     def _chunks(self, source: t.IO[t.Any]) -> Iterable[bytes]:
         source = getattr(source, "buffer", source)
         read = getattr(source, "read1", source.read)
+        descriptor = _descriptor(source)
         while True:
-            with self._signals.raised():
-                chunk = read(CHUNK_BYTES)
+            if descriptor is not None:
+                self._signals.wait(descriptor)
+            chunk = read(CHUNK_BYTES)
             if not chunk:
                 return
             yield chunk.encode() if isinstance(chunk, str) else chunk
+
+
+def _descriptor(source: t.IO[t.Any]) -> int | None:
+    try:
+        return source.fileno()
+    except (AttributeError, OSError):  # what lies in memory has none
+        return None

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
+import socket
+import sys
+import threading
 import typing as t
 
 from target_customerio.errors import Interrupted
@@ -21,24 +25,17 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._is_waiting = False
+        self._woken: socket.socket | None = None
 
     def receive(self, number: int) -> None:
-        """Note a signal; called by the handler, in the main thread between two of its instructions.
-
-        A second signal ends the process at once, as if we had no handler.
+        """Note a signal. A second one ends the process at once, as if we had no handler.
 
         Args:
             number: Which signal.
-
-        Raises:
-            Interrupted: The main thread waits for input, which may never come.
         """
         self.received = number
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
-        if self._is_waiting:
-            self.check()
 
     def check(self) -> None:
         """Raise `Interrupted` if a signal has come."""
@@ -46,11 +43,37 @@ class Signals:
             raise Interrupted(self.received)
 
     @contextlib.contextmanager
-    def raised(self) -> Iterator[None]:
-        """Let a signal interrupt the block, in which nothing may be lost: it waits for input."""
-        self._is_waiting = True
-        try:
-            self.check()
+    def watched(self) -> Iterator[None]:
+        """Let a signal wake every wait in the block, also one that comes just before the wait."""
+        # Only the main thread gets signals; and only sockets can be waited for on Windows.
+        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
             yield
-        finally:
-            self._is_waiting = False
+            return
+        woken, waker = socket.socketpair()
+        with woken, waker:
+            woken.setblocking(False)  # noqa: FBT003 - the standard library's way
+            waker.setblocking(False)  # noqa: FBT003
+            before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+            self._woken = woken
+            try:
+                yield
+            finally:
+                self._woken = None
+                signal.set_wakeup_fd(before)
+
+    def wait(self, descriptor: int) -> None:
+        """Wait until there is something to read.
+
+        Args:
+            descriptor: The file or pipe.
+
+        Raises:
+            Interrupted: A signal came first; what can be read may never come.
+        """
+        self.check()
+        if self._woken is None:
+            return
+        waker = self._woken.fileno()
+        while descriptor not in select.select([descriptor, waker], [], [])[0]:
+            self._woken.recv(4096)
+            self.check()

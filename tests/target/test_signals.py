@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -166,13 +167,64 @@ def test_a_closed_standard_output_is_one_sentence(start_target, simulator):
     assert "Exception ignored" not in log
 
 
-def test_a_signal_is_raised_only_where_nothing_can_be_lost(monkeypatch):
+@pytest.fixture
+def pipe():
+    """The two ends of a pipe."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
+def signals(monkeypatch):
+    """Signals that wake waits, without a handler of the test's process being changed."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     signals = Signals()
-    signals.receive(signal.SIGTERM)
+    with signals.watched():
+        yield signals
+
+
+def wake():
+    """Do what the interpreter does when a signal comes, before any handler in Python runs."""
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+    os.write(descriptor, b"x")
+
+
+def test_a_signal_just_before_a_wait_is_not_missed(signals, pipe):
+    wake()  # a wait that goes on, since no handler has run yet
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+
+    def come():
+        signals.receive(signal.SIGTERM)
+        os.write(descriptor, b"x")
+
+    threading.Timer(0.1, come).start()
     with pytest.raises(Interrupted) as ended:
-        signals.check()
+        signals.wait(pipe[0])
     assert ended.value.exit_code == 143
-    waiting = Signals()
-    with pytest.raises(Interrupted), waiting.raised():
-        waiting.receive(signal.SIGINT)
+
+
+def test_a_wait_ends_when_there_is_something_to_read(signals, pipe):
+    os.write(pipe[1], b"x")
+    assert signals.wait(pipe[0]) is None
+
+
+def test_a_signal_before_the_wait_ends_it_at_once(signals, pipe):
+    signals.receive(signal.SIGINT)
+    os.write(pipe[1], b"x")
+    with pytest.raises(Interrupted) as ended:
+        signals.wait(pipe[0])
+    assert ended.value.exit_code == 130
+
+
+def test_what_wakes_is_gone_after_the_reading():
+    before = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(before)
+    with Signals().watched():
+        pass
+    after = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(after)
+    assert after == before
