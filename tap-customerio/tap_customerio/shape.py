@@ -79,11 +79,13 @@ class Shaper:
             return None  # anything goes
         kind = "date-time" if schema.get("format") == "date-time" else kinds[0]
         if kind == "array":
-            rule = Rule(None, _to_array(self._rule(schema["items"], path)))
+            rule = Rule(None, _to_array(self._rule(schema.get("items", {}), path)))
         elif kind == "object":
             rule = self._object_rule(schema, path)
-        else:
+        elif kind in _SCALARS:
             rule = _SCALARS[kind]
+        else:
+            return None  # a schema of the user's own may say anything
         return Rule(rule.untouched, self._forgiving(rule.convert, path))
 
     def _object_rule(self, schema: Record, path: str) -> Rule:
@@ -188,6 +190,17 @@ def _to_integer(value: t.Any) -> int | None:  # noqa: ANN401 - whatever the API 
     return whole
 
 
+def _to_number(value: t.Any) -> int | decimal.Decimal | None:  # noqa: ANN401 - whatever the API sent
+    if isinstance(value, str):
+        number = decimal.Decimal(value.strip() or 0)
+        if not number.is_finite():
+            raise ValueError
+        return number if value.strip() else None
+    if isinstance(value, bool) or not isinstance(value, (int, decimal.Decimal)):
+        raise TypeError
+    return value
+
+
 def _whole(value: t.Any) -> int:  # noqa: ANN401 - whatever the API sent
     if isinstance(value, bool) or not isinstance(value, (int, float, decimal.Decimal)):
         raise TypeError
@@ -213,6 +226,7 @@ _BOOLEANS: t.Final = {"true": True, "1": True, "false": False, "0": False, "": N
 _SCALARS: t.Final[t.Mapping[str, Rule]] = {
     "string": Rule(str, _to_text),
     "integer": Rule(int, _to_integer),
+    "number": Rule(None, _to_number),
     "boolean": Rule(bool, _to_boolean),
     "date-time": Rule(None, _to_date_time),
 }

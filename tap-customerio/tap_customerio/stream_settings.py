@@ -7,7 +7,10 @@ import zoneinfo
 
 from singer_sdk import typing as th
 
+from tap_customerio import definitions
 from tap_customerio.calendars import RESOLUTIONS
+from tap_customerio.streams import STREAMS
+from tap_customerio.streams.custom import columns
 
 if t.TYPE_CHECKING:
     import datetime as dt
@@ -127,11 +130,12 @@ def problems(config: t.Mapping[str, t.Any]) -> list[str]:
     Returns:
         A sentence for each problem.
     """
+    found = definitions.problems(config.get("custom_streams"), columns(STREAMS))
     try:
         zone(config.get("metrics_timezone"))
     except ValueError as error:
-        return [str(error)]
-    return []
+        found.append(str(error))
+    return found
 
 
 def zone(name: object) -> dt.tzinfo | None:

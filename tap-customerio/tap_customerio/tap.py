@@ -21,7 +21,7 @@ from tap_customerio.cli import Command, Stopped, read_json
 from tap_customerio.fetch import Chain, Event, walk
 from tap_customerio.limiter import Clock
 from tap_customerio.output import Output, States
-from tap_customerio.streams import STREAMS
+from tap_customerio.streams import STREAMS, custom
 from tap_customerio.streams.base import FanOutStream
 
 if sys.version_info >= (3, 12):
@@ -127,14 +127,19 @@ class TapCustomerIO(Tap):
 
     @override
     def discover_streams(self) -> t.Sequence[CustomerIOStream]:
-        return [stream(self) for stream in STREAMS]
+        return [kind(self) for kind in self.kinds]
+
+    @functools.cached_property
+    def kinds(self) -> list[type[CustomerIOStream]]:
+        """The streams' classes, custom ones last; in the order in which they are read."""
+        return [*STREAMS, *custom.make(self.config.get("custom_streams") or [], STREAMS)]
 
     @property
     @override
     def streams(self) -> t.Any:
         if self._streams is None:
-            found = super().streams.values()
-            declared = sorted(found, key=lambda stream: STREAMS.index(type(stream)))
+            found = t.cast("t.Iterable[CustomerIOStream]", super().streams.values())
+            declared = sorted(found, key=lambda stream: self.kinds.index(type(stream)))
             self._streams = {stream.name: stream for stream in declared}
         return self._streams
 
