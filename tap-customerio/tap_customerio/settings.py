@@ -66,15 +66,18 @@ SETTINGS: t.Final = th.PropertiesList(
         th.DateTimeType,
         title="Start date",
         description=(
-            "Earliest messages and activities to read: a date or date-time, UTC if it names no "
-            "offset. Without it, messages of the last 6 months and all activities."
+            "Earliest messages, activities and metrics to read: a date or date-time, UTC if it "
+            "names no offset. Without it, messages of the last 6 months, all activities and 45 "
+            "periods of metrics."
         ),
     ),
     th.Property(
         "end_date",
         th.DateTimeType,
         title="End date",
-        description="Messages and activities from this date or date-time on are not read.",
+        description=(
+            "Messages, activities and metrics from this date or date-time on are not read."
+        ),
     ),
     th.Property(
         "messages_lookback_days",

@@ -49,7 +49,7 @@ def streams_table() -> str:
 
 
 def _literal(value: object) -> str:
-    return "" if value is None else f"`{str(value).lower() if value is True else value}`"
+    return "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def written(text: str) -> str:
