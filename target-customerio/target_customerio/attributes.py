@@ -68,10 +68,10 @@ def attributes(
         take = _taker(context, never)
 
         def step(draft: Draft) -> None:
-            found = draft.attributes
             if times:
                 read_times(draft.columns, times, read)
             take(draft)
+            found = draft.attributes
             if is_limited and (broken := limits.check_attributes(found, encode)):
                 raise Refused(broken)
             if found:
@@ -159,8 +159,11 @@ def _taker(context: StreamContext, never: str | None) -> Step:
 
     def take(draft: Draft) -> None:
         columns, found = draft.columns, draft.attributes
-        if keeps_names and draft.is_foreseen and not send_nulls:
-            found.update({name: value for name, value in columns.items() if value is not None})
+        if keeps_names and draft.is_foreseen:
+            if not send_nulls:
+                for column in draft.shape.nulls:
+                    columns.pop(column, None)
+            draft.attributes = {**found, **columns} if found else columns
             return
         for column, value in columns.items():
             if value is not None or send_nulls:

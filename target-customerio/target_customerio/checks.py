@@ -51,7 +51,11 @@ class SchemaError(ValueError):
 
 
 class RecordCheck:
-    """Holds the records of one stream against its schema."""
+    """Holds the records of one stream against its schema.
+
+    Attributes:
+        is_surely_valid: Says True to a record that is valid if its columns have allowed types.
+    """
 
     def __init__(self, schema: dict[str, t.Any]) -> None:
         """Compile a schema.
@@ -64,12 +68,23 @@ class RecordCheck:
         """
         self._validator = _build_validator(schema)
         self._properties = frozenset(_mapping(schema.get("properties")))
-        self._is_surely_valid = _compile(schema)
+        columns = _mapping(schema.get("properties"))
+        self._types = {name: _allowed_types(column) for name, column in columns.items()}
+        untyped = {name: _without_type(column) for name, column in columns.items()}
+        self.is_surely_valid = _compile({**schema, "properties": untyped} if columns else schema)
 
     def __call__(self, record: dict[str, t.Any]) -> Rejection | None:
         """Return why `record` breaks its schema, or None if it does not."""
-        if self._is_surely_valid(record):
-            return None
+        types = zip(record, map(type, record.values()), strict=True)
+        is_sure = self.is_typed(types) and self.is_surely_valid(record)
+        return None if is_sure else self.find_fault(record)
+
+    def is_typed(self, columns: Iterable[tuple[str, type]]) -> bool:
+        """Tell whether the schema allows values of these types in these columns."""
+        return all(kind in self._types.get(name, ANY_TYPE) for name, kind in columns)
+
+    def find_fault(self, record: dict[str, t.Any]) -> Rejection | None:
+        """Return what jsonschema finds wrong with `record`, or None."""
         own = {
             name: value
             for name, value in record.items()
@@ -192,8 +207,8 @@ def _never(_: object) -> bool:
     return False
 
 
-def _allowed_types(schema: Mapping[str, t.Any]) -> frozenset[type]:
-    names = schema.get("type")
+def _allowed_types(schema: object) -> frozenset[type]:
+    names = _mapping(schema).get("type")
     if names is None:
         return ANY_TYPE
     return frozenset().union(
@@ -209,24 +224,23 @@ def _type(schema: Mapping[str, t.Any]) -> Check:
 def _properties(schema: Mapping[str, t.Any]) -> Check | None:
     """Check types in one loop, and only the properties that have more to check once more."""
     properties = _mapping(schema.get("properties"))
-    types = {
-        name: _allowed_types(member) if isinstance(member, dict) else ANY_TYPE
-        for name, member in properties.items()
-    }
+    types = {name: _allowed_types(member) for name, member in properties.items()}
     deeper = [
         (name, check)
         for name, member in properties.items()
         if (check := _compile(_without_type(member))) is not _always
     ]
+    is_typed = any(allowed != ANY_TYPE for allowed in types.values())
     others = _compile(schema.get("additionalProperties", True))
 
     def check_properties(value: t.Any) -> bool:  # noqa: ANN401
         if type(value) is not dict:
             return True
-        find = types.get
-        for name, member in value.items():
-            if type(member) not in find(name, ANY_TYPE):
-                return False
+        if is_typed:
+            find = types.get
+            for name, member in value.items():
+                if type(member) not in find(name, ANY_TYPE):
+                    return False
         for name, check in deeper:
             if name in value and not check(value[name]):
                 return False

@@ -14,10 +14,11 @@ from decimal import MAX_PREC, Context, Decimal
 import msgspec
 from ulid import ULID
 
+from target_customerio.shapes import PLAIN
 from target_customerio.times import nanoseconds
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from target_customerio.times import Times
 
@@ -43,7 +44,6 @@ SHIFTS = range(120, -1, -10)
 
 EXACT = Context(prec=MAX_PREC)
 ONE = Decimal(1)
-PLAIN = frozenset({str, int, bool})
 
 encode_canonically = msgspec.json.Encoder(
     decimal_format="number", order="sorted", enc_hook=str
@@ -91,19 +91,25 @@ def canonical(value: object) -> object:
     return value
 
 
-def canonical_record(record: Mapping[str, object], times: Mapping[str, Times]) -> dict[str, object]:
+def canonical_record(
+    record: Mapping[str, object],
+    times: Mapping[str, Times],
+    special: Iterable[str] | None = None,
+) -> dict[str, object]:
     """Return a record in canonical form: readable times as nanoseconds, nulls left out.
 
     Args:
         record: The record as it came.
         times: The columns that hold points in time.
+        special: The only columns whose values may be other than plain, if known.
     """
     members = dict(record)
-    for name in [name for name, value in record.items() if type(value) not in PLAIN]:
-        if record[name] is None:
+    for name in record if special is None else special:
+        value = members[name]
+        if value is None:
             del members[name]
         else:
-            members[name] = canonical(record[name])
+            members[name] = canonical(value)
     for name, places in times.items():
         if name in members:
             members[name] = places.convert(members[name], _readable)

@@ -162,7 +162,7 @@ class _EventId:
         return ["record", self._whole(draft)]
 
     def _whole(self, draft: Draft) -> dict[str, object]:
-        whole = canonical_record(draft.record, self._times)
+        whole = canonical_record(draft.record, self._times, draft.shape.special)
         if not draft.is_foreseen:
             without_metadata(whole)
         whole.pop(self._column, None)  # empty, whatever way a tap says that

@@ -17,6 +17,7 @@ from target_customerio.event_id import BroughtIds, Repetitions
 from target_customerio.identifiers import Fitness
 from target_customerio.items import Item, Rejection, SourceRecord
 from target_customerio.operations import OPERATIONS, operation_of
+from target_customerio.shapes import Shapes
 from target_customerio.steps import Draft, Refused, StreamContext, encode
 from target_customerio.streams import StreamEntry
 from target_customerio.times import find_times
@@ -28,6 +29,7 @@ if t.TYPE_CHECKING:
 
     from target_customerio.guards import Deletions
     from target_customerio.operations import Operation
+    from target_customerio.shapes import Shape
     from target_customerio.steps import Rules
     from target_customerio.streams import StreamEntries
     from target_customerio.summary import Summary
@@ -79,6 +81,7 @@ class StreamPlan:
         self._is_event = operation.is_event
         self._keys = context.keys
         self._check = check
+        self._shapes = Shapes(context.foreseen(), check.is_typed if check else lambda _: True)
         self._build = operation.compile(context)
         self._repetitions = repetitions
         self._deletions = deletions
@@ -115,24 +118,32 @@ class StreamPlan:
         if isinstance(mapped, Rejection):
             raise Refused(mapped)
         try:
-            if self._check is not None and (broken := self._check(record)):
+            shape = self._shapes.of(record)
+            check = self._check
+            if (
+                check is not None
+                and not (shape.is_typed and check.is_surely_valid(record))
+                and (broken := check.find_fault(record))
+            ):
                 raise Refused(broken)
+            if mapped is not record:
+                shape = self._shapes.of(mapped)
             if self._reads_marks and record.get(DELETED_AT):
-                return self._undoing(mapped, source)
-            return self._item(mapped, source)
+                return self._undoing(mapped, shape, source)
+            return self._item(mapped, shape, source)
         except RecursionError:
             raise Refused(TOO_DEEP) from None
 
-    def _undoing(self, record: dict[str, t.Any], source: SourceRecord) -> Item:
+    def _undoing(self, record: dict[str, t.Any], shape: Shape, source: SourceRecord) -> Item:
         if self._undo is None:
             raise Refused(NO_DELETE)
-        return self._made(self._undo(record), self._undo_is_deletion, source)
+        return self._made(self._undo(record, shape), self._undo_is_deletion, source)
 
-    def _item(self, record: dict[str, t.Any], source: SourceRecord) -> Item:
+    def _item(self, record: dict[str, t.Any], shape: Shape, source: SourceRecord) -> Item:
         for key in self._keys:
             if key not in record:
                 raise Refused(Rejection("missing_key", key, f"the record lacks its key {key}"))
-        return self._made(self._build(record), self._is_deletion, source)
+        return self._made(self._build(record, shape), self._is_deletion, source)
 
     def _made(self, draft: Draft, is_deletion: bool, source: SourceRecord) -> Item:  # noqa: FBT001
         encoded = encode(draft.item)

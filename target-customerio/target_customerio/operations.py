@@ -13,6 +13,7 @@ from target_customerio.identifiers import NEVER_AN_ATTRIBUTE, IdentifierColumn
 from target_customerio.steps import Draft
 
 if t.TYPE_CHECKING:
+    from target_customerio.shapes import Shape
     from target_customerio.steps import StepKind, StreamContext
     from target_customerio.streams import StreamEntry
 
@@ -77,10 +78,10 @@ class Operation(msgspec.Struct, frozen=True):
             context: What is known about the stream.
         """
         compiled = [compiled for step in self.steps if (compiled := step.compile(context))]
-        common, foreseen = self.item, context.foreseen()
+        common = self.item
 
-        def build(record: dict[str, t.Any]) -> Draft:
-            draft = Draft(record, common.copy(), foreseen)
+        def build(record: dict[str, t.Any], shape: Shape) -> Draft:
+            draft = Draft(record, common.copy(), shape)
             for step in compiled:
                 step(draft)
             return draft
@@ -91,7 +92,7 @@ class Operation(msgspec.Struct, frozen=True):
 class Build(t.Protocol):
     """Makes an item of a record."""
 
-    def __call__(self, record: dict[str, t.Any]) -> Draft:
+    def __call__(self, record: dict[str, t.Any], shape: Shape) -> Draft:
         """Return the item, or raise `steps.Refused`."""
 
 

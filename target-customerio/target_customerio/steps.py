@@ -18,6 +18,7 @@ from target_customerio.times import Times, in_milliseconds, nanoseconds
 
 if t.TYPE_CHECKING:
     from target_customerio.event_id import BroughtIds
+    from target_customerio.shapes import Shape
     from target_customerio.streams import StreamEntry
     from target_customerio.summary import StreamCounts
 
@@ -106,6 +107,7 @@ class Draft:
         time_column: The column that said so.
         has_derived_id: Whether its id is made of what it says.
         is_foreseen: Whether all its columns are, so that steps may skip looking for others.
+        shape: What is known about the record from its columns and types.
     """
 
     __slots__ = (
@@ -118,12 +120,11 @@ class Draft:
         "item",
         "moment",
         "record",
+        "shape",
         "time_column",
     )
 
-    def __init__(
-        self, record: dict[str, t.Any], item: dict[str, t.Any], foreseen: frozenset[str]
-    ) -> None:
+    def __init__(self, record: dict[str, t.Any], item: dict[str, t.Any], shape: Shape) -> None:
         self.record = record
         self.columns = record.copy()
         self.item = item
@@ -133,7 +134,8 @@ class Draft:
         self.moment: int | None = None
         self.time_column = ""
         self.has_derived_id = False
-        self.is_foreseen = foreseen.issuperset(record)
+        self.is_foreseen = shape.is_foreseen
+        self.shape = shape
 
 
 Step: t.TypeAlias = Callable[[Draft], None]
