@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 
 import jsonschema
 import pytest
@@ -125,6 +126,32 @@ def test_one_bad_value_inside_an_object_spares_its_neighbours(caplog):
         "opened": "1970-01-01T00:00:01Z",
     }
     assert "'metrics'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (5, 5),
+        (Decimal("0.10"), Decimal("0.10")),
+        ("0.10", Decimal("0.10")),
+        (" ", None),
+        (None, None),
+        ("many", None),
+        ("nan", None),
+        (True, None),
+        ([], None),
+    ],
+)
+def test_numbers_of_a_schema_of_the_users_own(value, expected):
+    schema = {"properties": {"rate": {"type": ["number", "null"]}}}
+    shaper = Shaper("things", schema, (), logging.getLogger("test"))
+    assert shaper({"rate": value}) == {"rate": expected}
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "null"}, {"type": "array"}, {"type": "whatever"}])
+def test_what_a_schema_of_the_users_own_leaves_open_passes(schema):
+    shaper = Shaper("things", {"properties": {"any": schema}}, (), logging.getLogger("test"))
+    assert shaper({"any": [1, "a"]}) == {"any": [1, "a"]}
 
 
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": "abc"}, {"id": {}}])
