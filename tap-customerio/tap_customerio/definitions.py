@@ -42,7 +42,7 @@ class Definition:
     primary_keys: t.Sequence[str]
     parent: str = ""
     method: str = "GET"
-    params: t.Mapping[str, str | int] = field(default_factory=dict)
+    params: t.Mapping[str, str | float] = field(default_factory=dict)
     body: t.Mapping[str, t.Any] = field(default_factory=dict)
     records_path: str = "$"
     pagination: str = "none"
@@ -52,6 +52,18 @@ class Definition:
     def placeholders(self) -> list[str]:
         """The properties of the parent that the path names."""
         return list(dict.fromkeys(_PLACEHOLDER.findall(self.path)))
+
+    @property
+    def query(self) -> dict[str, str | int]:
+        """The query as it is sent: true and false as the API spells them."""
+        return {
+            name: value
+            if type(value) is int
+            else str(value).lower()
+            if isinstance(value, bool)
+            else str(value)
+            for name, value in self.params.items()
+        }
 
     @property
     def steps(self) -> list[str]:
@@ -154,7 +166,9 @@ def _is_path(value: object) -> bool:
 
 
 def _is_params(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(part, (str, int)) for part in value.values())
+    return isinstance(value, dict) and all(
+        isinstance(part, (str, int, float)) for part in value.values()
+    )
 
 
 def _are_keys(value: object) -> bool:

@@ -129,6 +129,28 @@ def test_by_token_and_with_a_query(fake):
     assert second == {**first, "start": "t"}
 
 
+def test_a_query_is_spelled_as_the_api_spells_it(fake):
+    fake.routes["/v1/things"] = {"things": []}
+    read(fake, {**LIST, "params": {"deleted": True, "hidden": False, "rate": 0.5, "name": "True"}})
+    assert fake.queries("/v1/things") == [
+        {"deleted": "true", "hidden": "false", "rate": "0.5", "name": "True"}
+    ]
+
+
+def test_a_parent_without_a_value_for_a_placeholder_is_passed_over(fake):
+    fake.routes["/v1/newsletters"] = {
+        "newsletters": [{"id": 1}, {"id": 2, "subscription_topic_id": 3}]
+    }
+    fake.routes["/v1/topics/3"] = {"id": 3}
+    found = {
+        "name": "topics",
+        "path": "/v1/topics/{subscription_topic_id}",
+        "parent": "newsletters",
+        "primary_keys": ["id"],
+    }
+    assert read(fake, found) == [{"id": 3, "record": {"id": 3}}]
+
+
 @pytest.mark.parametrize(("params", "limit"), [({}, 100), ({"limit": 2}, 2)])
 def test_by_offset(fake, params, limit):
     rows = [{"id": number} for number in range(limit + 1)]

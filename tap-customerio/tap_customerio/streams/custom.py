@@ -50,7 +50,7 @@ class CustomStream(CustomerIOStream):
     @override
     def chain(self, **details: t.Any) -> Chain:
         body = self.definition.body if self.definition.method == "POST" else None
-        return super().chain(params=self.definition.params, body=body, **details)
+        return super().chain(params=self.definition.query, body=body, **details)
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
@@ -85,6 +85,11 @@ class CustomFanOut(CustomStream, FanOutStream):
     @override
     def parent_columns(self) -> t.Mapping[str, str]:
         return {name: name for name in self.definition.placeholders}
+
+    @override
+    def parents(self) -> list[Record]:
+        columns = self.definition.placeholders
+        return [row for row in super().parents() if all(row[name] is not None for name in columns)]
 
 
 def columns(streams: t.Iterable[type[CustomerIOStream]]) -> definitions.Known:
