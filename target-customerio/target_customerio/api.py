@@ -151,7 +151,11 @@ class TrackClient:
         Raises:
             DeliveryStopped: No repetition helped, or the answer means that no request can succeed.
         """
-        status, content = self._call("POST", self._base_url() + "/api/v2/batch", body)
+        return self.post("/api/v2/batch", body)
+
+    def post(self, path: str, body: bytes) -> Answer:
+        """Post one body to any path, as `send` does."""
+        status, content = self._call("POST", self._base_url() + path, body)
         with self._lock:
             self.traffic.bodies += 1
         return read_answer(status, content)

@@ -74,6 +74,25 @@ class Ledger:
         for checkpoint in dict(zip(map(id, checkpoints), checkpoints, strict=True)).values():
             self._checkpoints.settle(checkpoint, numbers[id(checkpoint)])
 
+    def accepted_at_once(
+        self, stream: str, operation: str, checkpoint: Checkpoint, number: int
+    ) -> None:
+        """Note that Customer.io took records of which only the number was kept.
+
+        Args:
+            stream: Their stream.
+            operation: What they mean.
+            checkpoint: Where they belong.
+            number: How many they are.
+
+        Raises:
+            RunEnded: A STATE may leave, but the rejected records before it cannot be written.
+        """
+        with self._lock:
+            self._verdicts += number
+            self._summary.of(stream, operation).accepted += number
+        self._checkpoints.settle(checkpoint, number)
+
     def rejected(self, record: SourceRecord, rejection: Rejection) -> None:
         """Note that a record was refused, by us or by Customer.io.
 

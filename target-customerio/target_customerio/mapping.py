@@ -54,6 +54,10 @@ class StreamPlan:
     """How the records of one stream, after one stream map, become items.
 
     Attributes:
+        operation: What they mean.
+        source: The name of the stream as the tap has it.
+        stream: Its name after the stream map.
+        entry: What the setting `streams` says about it.
         counts: What happened to them so far.
         says: What the user should know about the stream before its first record; empty if nothing.
     """
@@ -77,6 +81,9 @@ class StreamPlan:
             deletions: Counts what takes somebody away.
         """
         self.operation = operation.name
+        self.source = context.source
+        self.stream = context.stream
+        self.entry = context.entry
         self.counts = context.counts
         self._is_event = operation.is_event
         self._keys = context.keys
@@ -264,6 +271,7 @@ class Mapping:
         schema = stream_map.transformed_schema
         context = StreamContext(
             stream=name,
+            source=stream,
             keys=tuple(stream_map.transformed_key_properties or ()),
             times=find_times(schema),
             columns=tuple(schema.get("properties") or ()),

@@ -7,7 +7,7 @@ import typing as t
 
 import msgspec
 
-from target_customerio import attributes, events, identifiers, messaging, objects
+from target_customerio import attributes, events, identifiers, members, messaging, objects
 from target_customerio.errors import RunEnded
 from target_customerio.identifiers import NEVER_AN_ATTRIBUTE, IdentifierColumn
 from target_customerio.steps import Draft
@@ -32,6 +32,9 @@ IDENTIFY_COLUMNS = (
     IdentifierColumn("anonymous_id", "anonymous_id", identifies=False),
 )
 """The same for what sets attributes, where an anonymous id is one of them."""
+
+MEMBER_COLUMNS = tuple(column for column in PERSON_COLUMNS if column.kind != "phone")
+"""The same for members of segments, who are not known by phone there."""
 
 EVENT_COLUMNS = (
     IdentifierColumn("person_id", "id"),
@@ -139,6 +142,8 @@ RELATED_TO_PERSON = (objects.object_(), objects.to_person(SOMEBODY))
 WITH_ATTRIBUTES = attributes.attributes(
     attributes.in_relationship, what="attributes of the relationship"
 )
+MEMBER = identifiers.person(MEMBER_COLUMNS)
+REMOVED_MEMBER = ({"change": "remove_customers"}, (MEMBER, members.segment()))
 DEVICE_OF = (SOMEBODY, messaging.device(is_added=False))
 
 OPERATIONS = {
@@ -207,6 +212,25 @@ OPERATIONS = {
             {"type": "delivery", "action": "event"},
             (messaging.delivery(), messaging.metric()),
             is_event=True,
+        ),
+        Operation(
+            "segment_add",
+            {"change": "add_customers"},
+            (MEMBER, members.segment()),
+            undone_by=Operation("segment_remove", *REMOVED_MEMBER),
+        ),
+        Operation("segment_remove", *REMOVED_MEMBER),
+        Operation(
+            "segment_mirror",
+            {},
+            (MEMBER, members.of_segment()),
+            undone_by=Operation("segment_mirror", {}, (members.leave_out(),)),
+        ),
+        Operation(
+            "collection_replace",
+            {},
+            (members.row(),),
+            undone_by=Operation("collection_replace", {}, (members.leave_out(),)),
         ),
     )
 }

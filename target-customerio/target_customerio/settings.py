@@ -130,7 +130,8 @@ SETTINGS = th.PropertiesList(
         th.StringType,
         secret=True,
         title="App API key",
-        description="Key of the App API. People and events do not need it.",
+        description="Key of the App API, for mirrors, collections, segments by name, and the "
+        "report of failures. Nothing else needs it.",
     ),
     th.Property(
         "app_api_url",
@@ -199,6 +200,13 @@ SETTINGS = th.PropertiesList(
         description="Deletes, suppressions and merges in one run; it stops before one more.",
     ),
     th.Property(
+        "max_removed_percent",
+        th.IntegerType(minimum=0, maximum=100, nullable=False),
+        default=10,
+        title="Maximum percentage of members removed",
+        description="Share of a segment's members above which a mirror removes none.",
+    ),
+    th.Property(
         "backfill",
         th.BooleanType(nullable=False),
         default=False,
@@ -258,6 +266,9 @@ class Settings(msgspec.Struct, frozen=True):
     max_retries: int
     rules: Rules
     max_deletes: int
+    max_removed_percent: int
+    app_api_key: str | None
+    app_api_url: str | None
     rejected_records_path: str
     fail_on_rejects: bool
     max_rejected_percent: int
@@ -300,6 +311,9 @@ def read_settings(config: Mapping[str, t.Any]) -> Settings:
             delete_marked=config["delete_on_sdc_deleted"],
         ),
         max_deletes=int(config["max_deletes"]),
+        max_removed_percent=int(config["max_removed_percent"]),
+        app_api_key=(config.get("app_api_key") or "").strip() or None,
+        app_api_url=config.get("app_api_url") or None,
         rejected_records_path=config["rejected_records_path"],
         fail_on_rejects=config["fail_on_rejects"],
         max_rejected_percent=int(config["max_rejected_percent"]),

@@ -70,6 +70,7 @@ class StreamContext(msgspec.Struct, frozen=True):
 
     Attributes:
         stream: The name after stream maps.
+        source: The name as the tap has it.
         keys: The names of its key columns.
         times: The columns that hold points in time.
         columns: The columns that its schema names.
@@ -80,6 +81,7 @@ class StreamContext(msgspec.Struct, frozen=True):
     """
 
     stream: str
+    source: str
     keys: tuple[str, ...]
     times: dict[str, Times]
     columns: tuple[str, ...]

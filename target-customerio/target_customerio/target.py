@@ -19,9 +19,13 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_customerio.api import DeliveryStopped, TrackClient
+from target_customerio.app_api import HOSTS as APP_HOSTS
+from target_customerio.app_api import AppClient
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RecordBeforeSchema, RunEnded
+from target_customerio.gathering_kinds import GatheringKinds
+from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
 from target_customerio.mapping import Mapping, ReceivedRecord, Route, SchemaMessage
@@ -119,6 +123,44 @@ class TargetCustomerIO(Target):
             is_awaited=self._checkpoints.waiting,
         )
 
+    @cached_property
+    def _gatherings(self) -> Gatherings:
+        make = GatheringKinds(
+            self._client,
+            self._app_client,
+            self._ledger,
+            settle_before=self._settle,
+            max_removed_percent=self._settings.max_removed_percent,
+            tell=self.logger.warning,
+        )
+        return Gatherings(make, self._checkpoints)
+
+    @cached_property
+    def _app_client(self) -> AppClient | None:
+        settings = self._settings
+        if settings.app_api_key is None:
+            return None
+
+        def find_url() -> str:
+            if settings.app_api_url:
+                return settings.app_api_url.rstrip("/")
+            region = self._client.check() if settings.region == "auto" else settings.region
+            return APP_HOSTS.get(region, APP_HOSTS["us"])
+
+        return AppClient(
+            key=settings.app_api_key,
+            find_url=find_url,
+            user_agent=f"{self.name}/{self.plugin_version}",
+            max_retries=settings.max_retries,
+        )
+
+    def _settle(self) -> None:
+        """Wait for the answers to everything sent so far; what comes later gets new lanes."""
+        if "_delivery" in vars(self):
+            delivery = self._delivery
+            del self._delivery
+            delivery.close()
+
     # Messages
 
     @override
@@ -132,6 +174,8 @@ class TargetCustomerIO(Target):
         if self._schemas.get(message.stream) == reader.line:
             return
         routes = self._mapping.plan(message)
+        for route in routes:
+            self._gatherings.open(route.plan, message)
         self._schemas[message.stream] = reader.line
         self._routes[message.stream] = routes
         for route in routes:
@@ -149,6 +193,9 @@ class TargetCustomerIO(Target):
                 "is a RECORD before the SCHEMA of its stream", RecordBeforeSchema
             )
         routes = self._routes[stream]
+        is_gathered = stream in self._gatherings.sources
+        if is_gathered:
+            self._gatherings.note_record(stream)
         for transform, plan in routes:
             mapped = record if transform is None else transform(record)
             if mapped is None:
@@ -166,7 +213,8 @@ class TargetCustomerIO(Target):
                 self._ledger.rejected(source, refused.rejection)
                 continue
             try:
-                self._delivery.submit(item)
+                if not (is_gathered and self._gatherings.take(plan, item)):
+                    self._delivery.submit(item)
             except DeliveryStopped as stopped:
                 raise RunEnded(str(stopped)) from None
         if not routes:
@@ -176,12 +224,14 @@ class TargetCustomerIO(Target):
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
         if not isinstance(message_dict.get("value"), dict):
             self.message_reader.fail("is a STATE that lacks its value")
+        self._gatherings.note_end()
         if message_dict["value"]:
             line = self.message_reader.line
             self._checkpoints.close(bytes(msgspec.json.decode(line, type=StateMessage).value))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
+        self._gatherings.note_end(str(message_dict.get("stream")))
         self.logger.debug("A version of a stream means nothing to Customer.io: ignored.")
 
     @override
@@ -211,9 +261,14 @@ class TargetCustomerIO(Target):
         """
         end = self.message_reader.ended_by
         try:
-            if "_delivery" in vars(self):
-                self._delivery.close()
+            self._gatherings.flush()
+            self._settle()
+            undone = list(
+                self._gatherings.finish() if end is None else self._gatherings.unfinished()
+            )
             self._rejects.flush()
+            if undone:
+                end = end or RunEnded(" ".join(undone))
         except (RunEnded, DeliveryStopped) as failure:
             end = RunEnded(str(failure))
         seconds = time.monotonic() - self._started

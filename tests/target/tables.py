@@ -6,14 +6,14 @@ import json
 import typing as t
 from pathlib import Path
 
-from target_customerio.operations import EVENT_COLUMNS, OPERATIONS, PERSON_COLUMNS
+from target_customerio.operations import EVENT_COLUMNS, MEMBER_COLUMNS, OPERATIONS, PERSON_COLUMNS
 from target_customerio.target import TargetCustomerIO
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 README = Path(__file__).parents[2] / "target-customerio" / "README.md"
-PEOPLE = {"person": PERSON_COLUMNS, "person of an event": EVENT_COLUMNS}
+PEOPLE = {"person": PERSON_COLUMNS, "person of an event": EVENT_COLUMNS, "member": MEMBER_COLUMNS}
 
 
 def settings() -> str:

@@ -32,6 +32,7 @@ def test_defaults_are_those_of_the_documentation():
         "attribute_timestamps": "unix",
         "delete_on_sdc_deleted": False,
         "max_deletes": 1000,
+        "max_removed_percent": 10,
         "backfill": False,
         "rejected_records_path": "rejected-records/",
         "fail_on_rejects": True,

@@ -1,0 +1,171 @@
+"""The App API, as far as segments, collections and the activities of failures need it."""
+
+from __future__ import annotations
+
+import typing as t
+from http import HTTPStatus
+
+import msgspec
+import requests
+from pyrate_limiter import Limiter, Rate
+from urllib3.util import Retry
+
+from target_customerio.api import RETRIED, TIMEOUT, WINDOW_MILLISECONDS, DeliveryStopped
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HOSTS = {"us": "https://api.customer.io", "eu": "https://api-eu.customer.io"}
+"""The App API's host of each region (documented)."""
+
+CALLS_PER_SECOND = 10
+"""Calls in a second (documented: 10 per workspace, shared with all of its other traffic)."""
+
+MEMBERS_PER_PAGE = 30_000
+"""Most members of a segment that one answer holds (documented)."""
+
+ACTIVITIES_PER_PAGE = 100
+"""Most activities that one answer holds (documented)."""
+
+STOPS = {
+    HTTPStatus.UNAUTHORIZED: "refused `app_api_key` (401): it must be an App API key, and `region` "
+    "the region of its workspace",
+    HTTPStatus.FORBIDDEN: "does not allow `app_api_key` to do this (403): check its scope",
+    HTTPStatus.NOT_FOUND: "knows no such segment or collection (404): check `streams`",
+    HTTPStatus.BAD_REQUEST: "refused the request (400): check the names and limits in `streams`",
+}
+
+Row = dict[str, t.Any]
+
+
+class AppClient:
+    """The App API of one workspace, called by one thread."""
+
+    def __init__(
+        self, *, key: str, find_url: Callable[[], str], user_agent: str, max_retries: int
+    ) -> None:
+        """Keep the settings; the network is first touched by the first call.
+
+        Args:
+            key: The App API key.
+            find_url: Returns the host to call, without a path.
+            user_agent: What we call ourselves.
+            max_retries: Repetitions of one request, not counting the first try.
+        """
+        self._find_url = find_url
+        self._url: str | None = None
+        self._limiter = Limiter(Rate(CALLS_PER_SECOND, WINDOW_MILLISECONDS), buffer_ms=0)
+        # Every request here reads, or sets what it says, so each may be repeated.
+        retry = Retry(
+            total=max_retries,
+            status_forcelist=RETRIED,
+            allowed_methods=None,
+            backoff_factor=0.5,
+            raise_on_status=False,
+            redirect=0,
+        )
+        self._session = requests.Session()
+        self._session.headers.update({"Authorization": f"Bearer {key}", "User-Agent": user_agent})
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
+
+    def segments(self) -> list[Row]:
+        """Return all segments but archived ones."""
+        return _rows(self._ask("GET", "/segments"), "segments")
+
+    def collections(self) -> list[Row]:
+        """Return all collections."""
+        return _rows(self._ask("GET", "/collections"), "collections")
+
+    def members(self, segment_id: int) -> Iterator[Row]:
+        """Yield the identifiers of a segment's members; rows that shift may come twice.
+
+        Args:
+            segment_id: The segment.
+        """
+        path = f"/segments/{segment_id}/membership"
+        for page in self._pages(path, {"limit": str(MEMBERS_PER_PAGE)}):
+            yield from _rows(page, "identifiers")
+
+    def activities(self, kind: str) -> Iterator[list[Row]]:
+        """Yield pages of the activities of a kind, the newest first.
+
+        Args:
+            kind: Their type.
+        """
+        for page in self._pages("/activities", {"type": kind, "limit": str(ACTIVITIES_PER_PAGE)}):
+            rows = _rows(page, "activities")
+            if not rows:
+                return
+            yield rows
+
+    def create_segment(self, name: str) -> int:
+        """Make a manual segment and return its id."""
+        wanted = {"segment": {"name": name, "description": "Made by target-customerio"}}
+        made = self._ask("POST", "/segments", body=msgspec.json.encode(wanted))
+        return int(made["segment"]["id"])
+
+    def create_collection(self, name: str, rows: bytes) -> None:
+        """Make a collection of rows.
+
+        Args:
+            name: Its name.
+            rows: A JSON array.
+        """
+        wanted = {"name": name, "data": msgspec.Raw(rows)}
+        self._ask("POST", "/collections", body=msgspec.json.encode(wanted))
+
+    def replace_collection(self, collection_id: int, rows: bytes) -> None:
+        """Replace all rows of a collection.
+
+        Args:
+            collection_id: The collection.
+            rows: A JSON array.
+        """
+        self._ask("PUT", f"/collections/{collection_id}/content", body=rows)
+
+    def _pages(self, path: str, query: dict[str, str]) -> Iterator[Row]:
+        seen: set[str] = set()
+        token = ""
+        while token not in seen:
+            seen.add(token)
+            page = self._ask("GET", path, query | ({"start": token} if token else {}))
+            yield page
+            token = str(page.get("next") or "")
+            if not token:
+                return
+        msg = "Customer.io repeated a page of a list: run again later."
+        raise DeliveryStopped(msg)
+
+    def _ask(
+        self, method: str, path: str, query: dict[str, str] | None = None, body: bytes | None = None
+    ) -> Row:
+        self._url = self._url or self._find_url()
+        self._limiter.try_acquire("app")
+        try:
+            response = self._session.request(
+                method,
+                f"{self._url}/v1{path}",
+                params=query,
+                data=body,
+                headers={"Content-Type": "application/json"} if body else None,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            )
+            if response.status_code == HTTPStatus.OK:
+                answer = msgspec.json.decode(response.content)
+                if isinstance(answer, dict):
+                    return answer
+            problem = f"answered with status {response.status_code} and nothing that can be read"
+            problem = STOPS.get(HTTPStatus(response.status_code), problem)
+        except requests.RequestException:
+            problem = "could not be reached or broke off its answer"
+        except ValueError:
+            problem = "answered with something that is not JSON"
+        msg = f"The App API of Customer.io {problem}."
+        raise DeliveryStopped(msg)
+
+
+def _rows(answer: Row, name: str) -> list[Row]:
+    found = answer.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

@@ -1,0 +1,206 @@
+"""What is gathered from a stream and acts at the end of the input, if that is a real end.
+
+Singer has no end of a stream, and a tap that failed closes the pipe like one that is done. Whatever
+removes or replaces therefore acts only if something after the last record of its stream says that
+the tap got past it, and its STATE waits until then.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import msgspec
+
+from target_customerio.api import DeliveryStopped
+from target_customerio.errors import RunEnded
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from target_customerio.checkpoints import Checkpoint, Checkpoints
+    from target_customerio.items import Item
+    from target_customerio.ledger import Ledger
+    from target_customerio.mapping import SchemaMessage, StreamPlan
+
+
+class Gathering(t.Protocol):
+    """What becomes of the records of one stream.
+
+    Attributes:
+        goal: What no other stream of the run may have as well, e.g. `segment 7`; empty if none.
+        needs_end: Whether it acts only if the stream was read to its end.
+    """
+
+    goal: str
+    needs_end: bool
+
+    def take(self, item: Item) -> None:
+        """Take one record over."""
+
+    def flush(self) -> None:
+        """Send what can be sent before the end."""
+
+    def finish(self, *, has_rejects: bool) -> None:
+        """Do what is left to do; raise `RunEnded` where that must not be done."""
+
+
+class Verdicts:
+    """Counts records until all of them get their verdict at once."""
+
+    def __init__(self, ledger: Ledger, plan: StreamPlan) -> None:
+        """Start without a record.
+
+        Args:
+            ledger: Where the verdicts go.
+            plan: The stream.
+        """
+        self.count = 0
+        self._ledger = ledger
+        self._plan = plan
+        self._numbers: list[tuple[Checkpoint, int]] = []
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Count one record of a checkpoint."""
+        self.count += 1
+        if self._numbers and self._numbers[-1][0] is checkpoint:
+            checkpoint, number = self._numbers.pop()
+            self._numbers.append((checkpoint, number + 1))
+        else:
+            self._numbers.append((checkpoint, 1))
+
+    def accept(self) -> None:
+        """Note that all of them were taken."""
+        for checkpoint, number in self._numbers:
+            self._ledger.accepted_at_once(
+                self._plan.source, self._plan.operation, checkpoint, number
+            )
+        self._numbers.clear()
+
+
+class _Open(msgspec.Struct):
+    """A gathering under way.
+
+    Attributes:
+        gathering: It.
+        plan: The stream.
+        held: What holds back the STATE that comes before the end; None if nothing has to.
+        is_followed: Whether something said that the tap got past its last record.
+    """
+
+    gathering: Gathering
+    plan: StreamPlan
+    held: Checkpoint | None
+    is_followed: bool = False
+
+
+class Gatherings:
+    """The gatherings of a run.
+
+    Attributes:
+        sources: The streams that are gathered, as the tap names them.
+    """
+
+    def __init__(
+        self, make: Callable[[StreamPlan], Gathering | None], checkpoints: Checkpoints
+    ) -> None:
+        """Start without any.
+
+        Args:
+            make: Returns the gathering of a stream; None if its records are sent one by one.
+            checkpoints: Hold STATE back.
+        """
+        self.sources: set[str] = set()
+        self._make = make
+        self._checkpoints = checkpoints
+        self._open: dict[str, _Open] = {}
+
+    def open(self, plan: StreamPlan, message: SchemaMessage) -> None:
+        """Prepare for the records of a stream, if they are gathered.
+
+        Args:
+            plan: The stream.
+            message: Its SCHEMA message.
+
+        Raises:
+            RunEnded: The stream cannot be gathered.
+        """
+        known = self._open.get(plan.stream)
+        if known is not None:
+            known.plan = plan
+            return
+        gathering = self._make(plan)
+        if gathering is None:
+            return
+        if gathering.needs_end and message.bookmark_properties:
+            msg = (
+                f"Stream '{message.stream}' has bookmark_properties, so it brings only what is new:"
+                f" {plan.operation} needs all of it. Select full-table replication in the tap."
+            )
+            raise RunEnded(msg)
+        for other in self._open.values():
+            if gathering.goal and other.gathering.goal == gathering.goal:
+                msg = (
+                    f"Streams '{other.plan.stream}' and '{plan.stream}' are both for "
+                    f"{gathering.goal}: only one may be."
+                )
+                raise RunEnded(msg)
+        held = self._checkpoints.admit() if gathering.needs_end else None
+        self.sources.add(plan.source)
+        self._open[plan.stream] = _Open(gathering, plan, held)
+
+    def take(self, plan: StreamPlan, item: Item) -> bool:
+        """Take one record over; False if its stream is not gathered."""
+        found = self._open.get(plan.stream)
+        if found is None:
+            return False
+        found.gathering.take(item)
+        return True
+
+    def note_record(self, stream: str) -> None:
+        """Note a record of a stream as the tap names it, whatever becomes of it."""
+        self._follow(stream, is_followed=False)
+
+    def note_end(self, stream: str | None = None) -> None:
+        """Note that the tap got past the records before: of one stream, or of all."""
+        self._follow(stream, is_followed=True)
+
+    def flush(self) -> None:
+        """Send what can be sent before the end."""
+        for each in self._open.values():
+            each.gathering.flush()
+
+    def finish(self) -> Iterable[str]:
+        """Let everything act whose stream was read to its end.
+
+        Yields:
+            Why something did not act, a sentence each.
+        """
+        for name, each in self._open.items():
+            counts, plan = each.plan.counts, each.plan
+            nothing = f"Stream '{name}' ({plan.operation}): nothing was removed or replaced, since"
+            if each.gathering.needs_end and not counts.records:
+                yield f"{nothing} it brought no records."
+            elif each.gathering.needs_end and not each.is_followed:
+                yield f"{nothing} no STATE or ACTIVATE_VERSION followed its last record."
+            else:
+                try:
+                    each.gathering.finish(has_rejects=bool(counts.rejected))
+                except (RunEnded, DeliveryStopped) as failure:
+                    yield f"Stream '{name}' ({plan.operation}): {failure}"
+                    continue
+                if each.held is not None:
+                    self._checkpoints.settle(each.held)
+
+    def unfinished(self) -> Iterable[str]:
+        """Yield what does not act because the run ended before its input."""
+        for name, each in self._open.items():
+            if each.gathering.needs_end:
+                yield (
+                    f"Stream '{name}' ({each.plan.operation}): nothing was removed or replaced, "
+                    "since the run ended before its input."
+                )
+
+    def _follow(self, stream: str | None, *, is_followed: bool) -> None:
+        for each in self._open.values():
+            if stream is None or each.plan.source == stream:
+                each.is_followed = is_followed

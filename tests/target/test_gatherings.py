@@ -1,0 +1,278 @@
+"""Segments and collections: what acts at the end of input, and when it must not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def app(simulator):
+    """The settings that reach the App API of the simulator."""
+    return {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
+
+
+def entry(operation, **keys):
+    return {"streams": [{"stream": "s", "operation": operation, **keys}]}
+
+
+def people(singer, *ids, **more):
+    return [
+        singer.SCHEMA("person_identify", {"id": "string"}),
+        *(singer.RECORD("person_identify", id=each, **more) for each in ids),
+        singer.STATE(people=1),
+    ]
+
+
+def members_of(singer, *ids, column="id"):
+    return [
+        singer.SCHEMA("s", {column: "string"}),
+        *(singer.RECORD("s", **{column: each}) for each in ids),
+        singer.STATE(members=len(ids)),
+    ]
+
+
+@pytest.fixture
+def members(simulator):
+    """Return who belongs to a segment, by id."""
+
+    def read(segment):
+        people = simulator.people()
+        return {people[cio_id]["id"] for cio_id in simulator.members(segment)}
+
+    return read
+
+
+@pytest.fixture
+def segment(simulator, app, run, singer, members):
+    """A manual segment with the members a, b, c, d."""
+    done = run(
+        [*people(singer, *"abcd"), *members_of(singer, *"abcd")],
+        **entry("segment_add", segment_name="VIP", create_missing=True),
+        **app,
+    )
+    assert done.exit_code == 0, done.log
+    found = [call["path"] for call in simulator.calls() if "add_customers" in call["path"]]
+    number = int(found[0].split("/")[4])
+    assert members(number) == set("abcd")
+    simulator.reset()
+    return number
+
+
+@pytest.fixture
+def mirror(segment, run, app):
+    """Pipe messages into a mirror of the segment; all may be removed unless said otherwise."""
+
+    def pipe(messages, **settings):
+        given = entry("segment_mirror", segment_id=segment) | app | {"max_removed_percent": 100}
+        return run(messages, **given | settings)
+
+    return pipe
+
+
+def changes(simulator):
+    return [call["path"] for call in simulator.calls() if call["path"].endswith("_customers")]
+
+
+def test_people_made_in_the_same_run_are_added(segment, members):
+    assert members(segment) == set("abcd")
+
+
+def test_people_are_removed(segment, run, singer, members):
+    done = run(members_of(singer, "b", "zz"), **entry("segment_remove", segment_id=segment))
+    assert (done.exit_code, members(segment)) == (0, set("acd"))
+    assert json.loads(done.states[-1]) == {"members": 2}
+
+
+def test_the_record_may_say_the_segment(segment, run, singer, members):
+    messages = [
+        singer.SCHEMA("segment_remove", {"person_id": "string", "segment_id": "integer"}),
+        singer.RECORD("segment_remove", person_id="a", segment_id=segment),
+        singer.RECORD("segment_remove", person_id="b", segment_id=None),
+        singer.STATE(done=1),
+    ]
+    done = run(messages)
+    assert (done.exit_code, members(segment)) == (1, set("bcd"))
+    assert done.rejects[-1]["rejection"]["field"] == "segment_id"
+
+
+def test_a_thousand_ids_share_a_call(segment, run, singer, simulator):
+    ids = [str(number) for number in range(1001)]
+    run(members_of(singer, *ids), **entry("segment_add", segment_id=segment))
+    assert len(changes(simulator)) == 2
+
+
+def test_kinds_of_identifiers_do_not_share_a_call(segment, run, singer, simulator):
+    messages = [
+        singer.SCHEMA("s", {"id": "string", "email": "string"}),
+        singer.RECORD("s", id="a"),
+        singer.RECORD("s", email="x@y.z"),
+        singer.RECORD("s", id="b"),
+    ]
+    run(messages, **entry("segment_add", segment_id=segment))
+    kinds = [call["query"]["id_type"] for call in simulator.calls() if "segments" in call["path"]]
+    assert kinds == ["id", "email"]
+
+
+def test_quirk_60_a_dynamic_segment_is_refused(run, singer, customerio_simulator, app):
+    done = run(members_of(singer, "a"), **entry("segment_add", segment_id=1), **app)
+    assert done.exit_code == 1
+    assert "dynamic or not finished" in done.error
+
+
+def test_a_mirror_sends_only_the_difference(segment, mirror, singer, members, simulator):
+    messages = [*people(singer, "e"), *members_of(singer, *"abce")]
+    done = mirror(messages, max_removed_percent=25)
+    assert (done.exit_code, members(segment)) == (0, set("abce"))
+    assert [path.rsplit("/", 1)[1] for path in changes(simulator)] == [
+        "add_customers",
+        "remove_customers",
+    ]
+    assert json.loads(done.states[-1]) == {"members": 4}
+
+
+def test_a_mirror_removes_no_larger_share_than_allowed(segment, mirror, singer, members):
+    done = mirror(members_of(singer, *"abc"), max_removed_percent=10)
+    assert (done.exit_code, members(segment), done.states) == (1, set("abcd"), [])
+    assert "1 of 4 members would have been removed" in done.error
+    assert "max_removed_percent" in done.error
+
+
+@pytest.mark.parametrize(
+    ("keep", "text"),
+    [
+        (slice(0, -1), "no STATE or ACTIVATE_VERSION followed"),
+        (slice(0, 1), "brought no records"),
+    ],
+)
+def test_a_tap_that_failed_or_brought_nothing_removes_nobody(mirror, singer, simulator, keep, text):
+    done = mirror(members_of(singer, "a")[keep])
+    assert (done.exit_code, changes(simulator), done.states) == (1, [], [])
+    assert text in done.error
+
+
+def test_an_empty_table_with_a_state_removes_nobody(segment, mirror, singer, members):
+    messages = [singer.SCHEMA("s", {"id": "string"}), singer.STATE(done=1)]
+    done = mirror(messages)
+    assert (done.exit_code, members(segment), done.states) == (1, set("abcd"), [])
+
+
+def test_a_version_counts_as_an_end(segment, mirror, singer, members):
+    messages = [
+        *members_of(singer, "a")[:-1],
+        {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1},
+    ]
+    done = mirror(messages)
+    assert (done.exit_code, members(segment)) == (0, {"a"})
+
+
+def test_a_broken_line_removes_nobody(segment, mirror, singer, members):
+    messages = [*members_of(singer, "a"), b'{"type":"RECORD","stream":"s","rec']
+    done = mirror(messages)
+    assert (done.exit_code, members(segment)) == (1, set("abcd"))
+
+
+def test_with_a_reject_a_mirror_only_adds(segment, mirror, singer, members):
+    messages = [*people(singer, "e"), *members_of(singer, "a", None, "e")]
+    done = mirror(messages)
+    assert (done.exit_code, members(segment)) == (1, set("abcde"))
+
+
+def test_a_stream_that_brings_only_what_is_new_cannot_mirror(segment, run, singer, app):
+    messages = members_of(singer, "a")
+    messages[0]["bookmark_properties"] = ["updated_at"]
+    done = run(messages, **entry("segment_mirror", segment_id=segment), **app)
+    assert done.exit_code == 1
+    assert "bookmark_properties" in done.error
+
+
+def test_two_streams_for_one_segment_are_refused(segment, run, singer, app, simulator):
+    streams = [{"stream": name, "operation": "segment_add", "segment_id": segment} for name in "st"]
+    messages = [singer.SCHEMA("s", {"id": "string"}), singer.SCHEMA("t", {"id": "string"})]
+    done = run([*messages, singer.RECORD("t", id="x")], streams=streams, **app)
+    assert done.exit_code == 1
+    assert f"both for segment {segment}" in done.error
+    assert changes(simulator) == []
+
+
+def test_members_marked_as_deleted_leave(segment, mirror, singer, members):
+    messages = members_of(singer, *"abc")
+    messages[3]["record"]["_sdc_deleted_at"] = "2026-01-01T00:00:00Z"
+    done = mirror(messages, delete_on_sdc_deleted=True)
+    assert (done.exit_code, members(segment)) == (0, set("ab"))
+
+
+# Collections
+
+
+def rows(singer, *prices):
+    return [
+        singer.SCHEMA("s", {"sku": "string", "price": "number"}),
+        *(singer.RECORD("s", sku=f"s{p}", price=p, _sdc_batched_at="x", none=None) for p in prices),
+        singer.STATE(rows=len(prices)),
+    ]
+
+
+@pytest.fixture
+def content(simulator):
+    """Return the rows of a collection."""
+    import requests
+
+    def read(name):
+        headers = {"Authorization": f"Bearer {simulator.app_api_key}"}
+        url = f"{simulator.url}/v1/collections"
+        found = requests.get(url, headers=headers, timeout=9).json()["collections"]
+        (number,) = [row["id"] for row in found if row["name"] == name]
+        return requests.get(f"{url}/{number}/content", headers=headers, timeout=9).json()
+
+    return read
+
+
+def replacing(**keys):
+    named = {"collection_name": "prices", "create_missing": True}
+    return entry("collection_replace", **named | keys)
+
+
+def test_quirk_72_a_collection_is_replaced_at_once(run, singer, app, content):
+    assert run(rows(singer, 1, 2), **replacing(), **app).exit_code == 0
+    done = run(rows(singer, 2.5), **replacing(create_missing=False), **app)
+    assert (done.exit_code, json.loads(done.states[-1])) == (0, {"rows": 1})
+    assert content("prices") == [{"sku": "s2.5", "price": 2.5, "none": None}]
+
+
+@pytest.mark.parametrize("keep", [slice(0, -1), slice(0, 1)])
+def test_a_tap_that_failed_or_brought_nothing_replaces_nothing(run, singer, app, content, keep):
+    run(rows(singer, 1), **replacing(), **app)
+    done = run(rows(singer, 7)[keep], **replacing(), **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert content("prices")[0]["price"] == 1
+
+
+def test_with_a_reject_nothing_is_replaced(run, singer, app, content):
+    run(rows(singer, 1), **replacing(), **app)
+    messages = rows(singer, 7, 8)
+    messages[1]["record"]["sku"] = "x" * 10_000
+    done = run(messages, **replacing(), **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert done.rejects[-1]["rejection"]["field"] == "row"
+    assert content("prices")[0]["price"] == 1
+
+
+def test_above_ten_megabytes_nothing_is_replaced(run, singer, app, simulator):
+    wide = "x" * 9_900
+    messages = [
+        singer.SCHEMA("s", {"a": "string"}),
+        *(singer.RECORD("s", a=wide) for _ in range(1020)),
+        singer.STATE(done=1),
+    ]
+    done = run(messages, **replacing(), **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert "10,000,000 at most" in done.error
+    assert not [call for call in simulator.calls() if call["method"] in {"PUT", "POST"}]
+
+
+def test_a_collection_needs_the_app_key(run, singer):
+    done = run(rows(singer, 1), **replacing())
+    assert done.exit_code == 1
+    assert "needs `app_api_key`" in done.error
