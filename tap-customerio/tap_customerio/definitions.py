@@ -54,14 +54,10 @@ class Definition:
         return list(dict.fromkeys(_PLACEHOLDER.findall(self.path)))
 
     @property
-    def query(self) -> dict[str, str | int]:
+    def query(self) -> dict[str, str]:
         """The query as it is sent: true and false as the API spells them."""
         return {
-            name: value
-            if type(value) is int
-            else str(value).lower()
-            if isinstance(value, bool)
-            else str(value)
+            name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in self.params.items()
         }
 
