@@ -6,6 +6,7 @@ retries what may pass, and turns every other answer into an error that says what
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ import requests
 import requests.adapters
 
 from tap_customerio.answers import Answer, Request
+from tap_customerio.budgets import OwnBudget, open_budget
 from tap_customerio.errors import (
     RETRIED_STATUSES,
     AnswerError,
@@ -39,6 +41,7 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
+    from tap_customerio.budgets import Budget
     from tap_customerio.settings import Settings
 
 logger = logging.getLogger("tap-customerio")
@@ -89,7 +92,7 @@ class AppApi:
         self._clock = clock or Clock()
         self._jitter = jitter
         self._hosts = hosts
-        self._limiter = Limiter(settings.requests_per_second, self._clock)
+        self._limiter = Limiter(_budget(settings, self._clock), self._clock)
         self._session = _session(settings)
         self._auth = _BearerAuth(settings.app_api_key)
         self._timeout = (
@@ -226,6 +229,16 @@ def _read(request: Request, response: requests.Response) -> Answer | Failure:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
     found = "a page of HTML" if kind == "text/html" else "a body that is no whole JSON object"
     return Failure(UnreadableAnswerError(request.call, found), retried=True)
+
+
+def _budget(settings: Settings, clock: Clock) -> Budget | None:
+    rate, store = settings.requests_per_second, settings.rate_limit_store
+    if not rate:
+        return None
+    if not store:
+        return OwnBudget(rate, clock.now)
+    key = hashlib.blake2b(settings.app_api_key.encode(), digest_size=8).hexdigest()
+    return open_budget(rate, store, settings.rate_limit_name or key)
 
 
 def _session(settings: Settings) -> requests.Session:

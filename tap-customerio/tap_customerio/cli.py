@@ -16,6 +16,8 @@ import typing as t
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
 
+from tap_customerio.errors import RunError
+
 if sys.version_info >= (3, 12):
     from typing import override
 else:
@@ -53,6 +55,8 @@ class Command(SingerCommand):
                 logger.error("%s", line)  # noqa: TRY400 - a traceback explains nothing here
         except (ConfigurationError, MappingError) as error:
             logger.error("%s", error)  # noqa: TRY400 - as above
+        except RunError as error:
+            logger.error("%s.", error)  # noqa: TRY400 - as above
         except Exception as error:  # noqa: BLE001 - the last resort before the user
             # The text of an unforeseen error may hold a value from a record: its place does not.
             place = traceback.extract_tb(error.__traceback__)[-1]

@@ -10,27 +10,9 @@ import threading
 import time
 import typing as t
 
-from pyrate_limiter import InMemoryBucket, Rate, RateItem
+from tap_customerio.budgets import Budget, unusable
 
-WINDOW_MS: t.Final = 1_035
-"""Length of the rolling window. A second, and the jitter of the way to the server: measured
-against a limit of 10 per rolling second, 1,000 ms was refused now and then, and 1,020 ms on a
-machine whose processors were all busy."""
-
-SPREAD: t.Final = 4
-"""Turns are this many times closer than evenly spread ones at least: of a burst that leaves at
-once, the last call may be late where the first one of the next burst is not."""
-
-
-def rates(calls_per_second: int) -> list[Rate]:
-    """What the budget is made of.
-
-    Args:
-        calls_per_second: The limit.
-    """
-    window = Rate(calls_per_second, WINDOW_MS)
-    apart = WINDOW_MS // (SPREAD * calls_per_second)
-    return [Rate(1, apart), window] if calls_per_second > 1 and apart else [window]
+T = t.TypeVar("T")
 
 
 class Clock:
@@ -49,14 +31,15 @@ class Limiter:
     """Hands out turns to any number of threads.
 
     Args:
-        calls_per_second: The limit; 0 means none.
+        budget: Where turns are counted, None if there is no limit.
         clock: Where time comes from.
     """
 
-    def __init__(self, calls_per_second: int, clock: Clock) -> None:
+    def __init__(self, budget: Budget | None, clock: Clock) -> None:
         self._clock = clock
-        self._bucket = InMemoryBucket(rates(calls_per_second)) if calls_per_second else None
+        self._budget = budget
         self._turn = threading.Lock()
+        self._asking = threading.Lock()
         self._pausing = threading.Lock()
         self._resume_at = clock.now()
 
@@ -68,6 +51,8 @@ class Limiter:
         """
         with self._pausing:
             self._resume_at = max(self._resume_at, self._clock.now() + seconds)
+        if self._budget is not None:
+            self._ask(lambda budget: budget.pause(seconds))
 
     def acquire(self, stop: threading.Event) -> None:
         """Wait for a turn.
@@ -93,10 +78,11 @@ class Limiter:
         now = self._clock.now()
         if self._resume_at > now:
             return self._resume_at - now
-        if self._bucket is None:
-            return 0
-        item = RateItem("call", int(now * 1000))
-        self._bucket.leak(item.timestamp)
-        if self._bucket.put(item):
-            return 0
-        return max(t.cast("int", self._bucket.waiting(item)), 1) / 1000
+        return 0 if self._budget is None else self._ask(lambda budget: budget.take())
+
+    def _ask(self, question: t.Callable[[Budget], T]) -> T:
+        with self._asking:
+            try:
+                return question(t.cast("Budget", self._budget))
+            except Exception as error:
+                raise unusable(error) from error

@@ -9,6 +9,7 @@ import threading
 import pytest
 import time_machine
 
+from tap_customerio.budgets import OwnBudget
 from tap_customerio.errors import StreamError
 from tap_customerio.limiter import Clock, Limiter
 from tap_customerio.retries import Failure, Patience, parse_retry_after
@@ -40,32 +41,32 @@ def turns(limiter: Limiter, clock: FakeClock, count: int) -> list[float]:
 @pytest.mark.parametrize("rate", [1, 10])
 def test_no_window_of_1035_ms_holds_more_turns_than_the_limit(rate):
     clock = FakeClock()
-    times = turns(Limiter(rate, clock), clock, rate * 20)
+    times = turns(Limiter(OwnBudget(rate, clock.now), clock), clock, rate * 20)
     gaps = [later - earlier for earlier, later in zip(times, times[rate:], strict=False)]
     assert min(gaps) >= 1.035
 
 
 def test_quirk_45_the_limit_is_used_to_95_percent():
     clock = FakeClock()
-    times = turns(Limiter(10, clock), clock, 300)
+    times = turns(Limiter(OwnBudget(10, clock.now), clock), clock, 300)
     assert (len(times) - 10) / (times[-1] - times[0]) >= 9.5
 
 
 def test_a_burst_is_spread_so_that_a_late_call_does_not_meet_the_next_burst():
     clock = FakeClock()
-    times = turns(Limiter(10, clock), clock, 30)
+    times = turns(Limiter(OwnBudget(10, clock.now), clock), clock, 30)
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.025
 
 
 def test_zero_means_no_limit():
     clock = FakeClock()
-    turns(Limiter(0, clock), clock, 1000)
+    turns(Limiter(None, clock), clock, 1000)
     assert clock.slept == []
 
 
 def test_a_pause_holds_everyone_back_and_a_shorter_one_does_not_end_it():
     clock = FakeClock()
-    limiter = Limiter(0, clock)
+    limiter = Limiter(None, clock)
     limiter.pause(7)
     limiter.pause(2)
     assert turns(limiter, clock, 2) == [1007, 1007]
@@ -73,7 +74,7 @@ def test_a_pause_holds_everyone_back_and_a_shorter_one_does_not_end_it():
 
 def test_waiting_ends_when_nobody_wants_the_turn_any_more():
     stop = threading.Event()
-    limiter = Limiter(1, Clock())
+    limiter = Limiter(None, Clock())
     limiter.pause(300)
     thread = threading.Thread(target=limiter.acquire, args=(stop,))
     thread.start()

@@ -1,0 +1,226 @@
+"""The budget of calls, for one tap alone or for several that share it.
+
+A workspace has one budget, whoever calls. In a store outside, time is the store's or the wall
+clock's, never one that only this process knows; and it is read while the store is locked, so that
+a call is not counted earlier than it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+import typing as t
+import urllib.parse
+
+from pyrate_limiter import InMemoryBucket, Rate, RateItem, SQLiteBucket
+from pyrate_limiter.buckets import RedisBucket
+from pyrate_limiter.buckets.redis_bucket import LuaScript
+
+from tap_customerio.errors import RunError
+
+if t.TYPE_CHECKING:
+    from pyrate_limiter import AbstractBucket
+
+WINDOW_MS: t.Final = 1_035
+"""Length of the rolling window. A second, and the jitter of the way to the server: measured
+against a limit of 10 per rolling second, 1,000 ms was refused now and then, and 1,020 ms on a
+machine whose processors were all busy."""
+
+SPREAD: t.Final = 4
+"""Turns are this many times closer than evenly spread ones at least: of a burst that leaves at
+once, the last call may be late where the first one of the next burst is not."""
+
+LOCK_SECONDS: t.Final = 30.0
+"""How long to wait for a store that another tap has locked; it does so for a millisecond."""
+
+
+class Budget(t.Protocol):
+    """Where turns are counted. Called by one thread of a process at a time."""
+
+    def take(self) -> float:
+        """Take a turn if there is one.
+
+        Returns:
+            Seconds until it is worth trying again; 0 if the turn was taken.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Tell all who share the budget that nobody is to call for a while."""
+
+
+class OwnBudget:
+    """A budget that nobody else draws on.
+
+    Args:
+        calls_per_second: The limit.
+        now: Seconds on a clock that never goes back.
+    """
+
+    def __init__(self, calls_per_second: int, now: t.Callable[[], float]) -> None:
+        self._bucket = InMemoryBucket(rates(calls_per_second))
+        self._now = now
+
+    def take(self) -> float:
+        """Take a turn, as `Budget` says."""
+        item = RateItem("call", int(self._now() * 1000))
+        self._bucket.leak(item.timestamp)
+        return _put(self._bucket, item)
+
+    def pause(self, seconds: float) -> None:
+        """There is nobody else to tell."""
+
+
+class SqliteBudget:
+    """A budget in a file, shared by the taps of one machine.
+
+    Args:
+        calls_per_second: The limit.
+        path: The file; it is made if need be.
+        name: The budget's name.
+
+    Raises:
+        sqlite3.Error: If the file cannot be used, here or later.
+    """
+
+    def __init__(self, calls_per_second: int, path: str, name: str) -> None:
+        # In autocommit: transactions begin and end where this room says so.
+        self._connection = sqlite3.connect(
+            path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=OFF")  # a second's calls need not survive
+        table = f"budget_{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"
+        self._pauses = f"{table}_pause"
+        self._connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, item_timestamp INTEGER)"
+        )
+        self._connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {self._pauses} (id INTEGER PRIMARY KEY, until REAL)"
+        )
+        self._bucket = SQLiteBucket(rates(calls_per_second), self._connection, table)
+
+    def take(self) -> float:
+        """Take a turn, as `Budget` says."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            now = time.time()
+            query = f"SELECT MAX(until) FROM {self._pauses}"  # noqa: S608 - a name of our own
+            (until,) = self._connection.execute(query).fetchone()
+            if until is not None and until > now:
+                return float(until - now)
+            wait = _put(self._bucket, RateItem("call", int(now * 1000)))
+        finally:
+            if self._connection.in_transaction:
+                self._connection.commit()
+        if not wait:
+            # It counts what is old and then removes so many: nobody may do so in between.
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._bucket.leak(int(now * 1000))
+        return wait
+
+    def pause(self, seconds: float) -> None:
+        """Tell the others."""
+        self._connection.execute(
+            f"INSERT INTO {self._pauses} VALUES (1, ?) "  # noqa: S608 - a name of our own
+            "ON CONFLICT (id) DO UPDATE SET until = MAX(until, excluded.until)",
+            [time.time() + seconds],
+        )
+
+
+class RedisBudget:
+    """A budget in a Redis server, shared by the taps of several machines; its clock counts.
+
+    Args:
+        calls_per_second: The limit.
+        url: Address of the server.
+        name: The budget's name.
+
+    Raises:
+        ImportError: If the client is not installed.
+        redis.RedisError: If the server cannot be used, here or later.
+    """
+
+    def __init__(self, calls_per_second: int, url: str, name: str) -> None:
+        import redis  # noqa: PLC0415 - an extra
+
+        self._redis: t.Any = redis.Redis.from_url(url, socket_timeout=LOCK_SECONDS)
+        self._key = f"tap-customerio:{name}"
+        script = LuaScript.PUT_ITEM.replace("local now = ARGV[1]", _SERVER_TIME)
+        self._bucket = RedisBucket(
+            rates(calls_per_second), self._redis, self._key, self._redis.script_load(script)
+        )
+
+    def take(self) -> float:
+        """Take a turn, as `Budget` says."""
+        paused = self._redis.pttl(f"{self._key}:pause")
+        if paused > 0:
+            return float(paused) / 1000
+        seconds, microseconds = self._redis.time()
+        item = RateItem("call", seconds * 1000 + microseconds // 1000)
+        self._bucket.leak(item.timestamp)
+        self._redis.expire(self._key, 60)
+        return _put(self._bucket, item)
+
+    def pause(self, seconds: float) -> None:
+        """Tell the others."""
+        milliseconds = max(int(seconds * 1000), 1)
+        if self._redis.pttl(f"{self._key}:pause") < milliseconds:
+            self._redis.set(f"{self._key}:pause", 1, px=milliseconds)
+
+
+_SERVER_TIME: t.Final = (
+    "local time = redis.call('TIME') local now = time[1] * 1000 + math.floor(time[2] / 1000)"
+)
+"""In the script that counts a call, the time at which it is counted, not that of the question."""
+
+
+def rates(calls_per_second: int) -> list[Rate]:
+    """What a budget is made of.
+
+    Args:
+        calls_per_second: The limit.
+    """
+    window = Rate(calls_per_second, WINDOW_MS)
+    apart = WINDOW_MS // (SPREAD * calls_per_second)
+    return [Rate(1, apart), window] if calls_per_second > 1 and apart else [window]
+
+
+def open_budget(calls_per_second: int, store: str, name: str) -> Budget:
+    """Open a shared budget.
+
+    Args:
+        calls_per_second: The limit.
+        store: `sqlite:////absolute/path` or `redis://…`, as the settings say.
+        name: The budget's name.
+
+    Raises:
+        RunError: If the store cannot be used.
+    """
+    parts = urllib.parse.urlsplit(store)
+    try:
+        if parts.scheme == "sqlite":
+            return SqliteBudget(calls_per_second, urllib.parse.unquote(parts.path[1:]), name)
+        return RedisBudget(calls_per_second, store, name)
+    except ImportError as error:
+        msg = "`rate_limit_store` names a Redis server: install `tap-customerio[redis]`"
+        raise RunError(msg) from error
+    except Exception as error:  # the client of Redis has errors of its own kind
+        raise RunError(_UNUSABLE.format(cause=type(error).__name__)) from error
+
+
+def unusable(error: Exception) -> RunError:
+    """What to say when a store fails in the middle of a run."""
+    return RunError(_UNUSABLE.format(cause=type(error).__name__))
+
+
+_UNUSABLE: t.Final = (
+    "The store that `rate_limit_store` names cannot be used ({cause}): check the path and its "
+    "rights, or the address and that the server runs"
+)
+
+
+def _put(bucket: AbstractBucket, item: RateItem) -> float:
+    if bucket.put(item):
+        return 0
+    return max(t.cast("int", bucket.waiting(item)), 1) / 1000
