@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import sys
+import tempfile
 import threading
 import typing as t
 from datetime import datetime, timezone
@@ -18,6 +20,11 @@ import fsspec  # type: ignore[import-untyped]  # it has no types
 import msgspec
 
 from target_customerio.errors import RunEnded
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +68,9 @@ class Store(t.Protocol):
             Exception: It could not be written; the kind depends on the place.
         """
 
+    def probe(self) -> None:
+        """Write something and remove it again; raise as `add` does."""
+
 
 class LocalFile:
     """One file in a local folder, readable by its owner alone, made at the first addition."""
@@ -84,6 +94,12 @@ class LocalFile:
             view = view[os.write(self._descriptor, view) :]
         os.fsync(self._descriptor)
 
+    def probe(self) -> None:
+        """Write a file that vanishes."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self._path.parent) as file:
+            file.write(b"\n")
+
 
 class NumberedParts:
     """Numbered objects under a URL of fsspec, one an addition: objects cannot be appended to."""
@@ -102,6 +118,13 @@ class NumberedParts:
         self._files.makedirs(self._files._parent(name), exist_ok=True)  # noqa: SLF001 - fsspec has no other
         self._files.pipe_file(name, content)
         self._number += 1
+
+    def probe(self) -> None:
+        """Write an object and remove it."""
+        name = f"{self._stem}.probe"
+        self._files.makedirs(self._files._parent(name), exist_ok=True)  # noqa: SLF001 - fsspec has no other
+        self._files.pipe_file(name, b"\n")
+        self._files.rm_file(name)
 
 
 class Rejects:
@@ -169,6 +192,15 @@ class Rejects:
         with self._lock:
             self._flush()
 
+    def check(self) -> None:
+        """Prove that rejected records can be written.
+
+        Raises:
+            RunEnded: They cannot.
+        """
+        with self._lock, self._explained():
+            self._store.probe()
+
     def _add(self, line: bytes) -> None:
         self._pending += (line, b"\n")
         self._pending_bytes += len(line) + 1
@@ -178,8 +210,10 @@ class Rejects:
             raise self._unwritable(EARLIER)
         if not self._pending:
             return
+        self._failed = True  # unless the next line returns
         with self._explained():
             self._store.add(b"".join(self._pending))
+        self._failed = False
         self._pending.clear()
         self._pending_bytes = 0
         if self._store.is_whole:
@@ -191,7 +225,6 @@ class Rejects:
         try:
             yield
         except Exception as fault:  # noqa: BLE001 - each of fsspec's file systems has errors of its own
-            self._failed = True
             cause = fault.strerror if isinstance(fault, OSError) else None
             raise self._unwritable(cause or type(fault).__name__) from None
 
@@ -201,3 +234,11 @@ class Rejects:
             f"Rejected records cannot be written ({cause}): check `rejected_records_path`. "
             "No STATE left that counts a lost record as done."
         )
+
+
+class CountedRejects(Rejects):
+    """Counts rejected records and keeps none, in a run that only plans."""
+
+    @override
+    def write(self, record: ReceivedRecord, rejection: Rejection) -> None:
+        self.count += 1

@@ -237,6 +237,20 @@ SETTINGS = th.PropertiesList(
         "no further STATE leaves.",
     ),
     th.Property(
+        "dry_run",
+        th.BooleanType(nullable=False),
+        default=False,
+        title="Dry run",
+        description="Whether to do everything but the sending, and to say what would be sent: no "
+        "STATE leaves, no rejects are written, the exit code is 0 whatever is rejected.",
+    ),
+    th.Property(
+        "plan_path",
+        th.StringType,
+        title="Plan path",
+        description="File, or URL of fsspec, for the plan of a dry run as JSON.",
+    ),
+    th.Property(
         "unmapped_streams",
         th.StringType(nullable=False),
         allowed_values=["error", "skip"],
@@ -272,6 +286,8 @@ class Settings(msgspec.Struct, frozen=True):
     rejected_records_path: str
     fail_on_rejects: bool
     max_rejected_percent: int
+    dry_run: bool
+    plan_path: str | None
     skip_unmapped: bool
     check_records: bool
     entries: list[StreamEntry]
@@ -317,6 +333,8 @@ def read_settings(config: Mapping[str, t.Any]) -> Settings:
         rejected_records_path=config["rejected_records_path"],
         fail_on_rejects=config["fail_on_rejects"],
         max_rejected_percent=int(config["max_rejected_percent"]),
+        dry_run=config["dry_run"],
+        plan_path=config.get("plan_path") or None,
         skip_unmapped=config["unmapped_streams"] == "skip",
         check_records=config.get("validate_records", True),
         entries=entries,

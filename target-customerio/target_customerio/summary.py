@@ -8,7 +8,7 @@ from collections import Counter
 import msgspec
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from target_customerio.api import Traffic
     from target_customerio.items import Rejection
@@ -48,6 +48,10 @@ class Summary:
     def of(self, stream: str, operation: str) -> StreamCounts:
         """Return the counts of a stream and operation, to be counted up."""
         return self._streams.setdefault((stream, operation), StreamCounts())
+
+    def streams(self) -> Iterable[tuple[tuple[str, str], StreamCounts]]:
+        """Return the counts by stream and operation."""
+        return self._streams.items()
 
     def note_rejected(self, stream: str, operation: str, rejection: Rejection) -> None:
         """Count a record that was refused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
+from target_customerio import connection
 from target_customerio.api import DeliveryStopped, TrackClient
 from target_customerio.app_api import HOSTS as APP_HOSTS
 from target_customerio.app_api import AppClient
@@ -29,8 +31,9 @@ from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
 from target_customerio.mapping import Mapping, ReceivedRecord, Route, SchemaMessage
+from target_customerio.plan import Planner
 from target_customerio.reader import MessageReader
-from target_customerio.rejects import Rejects, new_run_id, utc_now
+from target_customerio.rejects import CountedRejects, Rejects, new_run_id, utc_now
 from target_customerio.settings import SETTINGS, describe_fault, read_settings
 from target_customerio.signals import Signals
 from target_customerio.steps import Refused
@@ -84,20 +87,21 @@ class TargetCustomerIO(Target):
         self._settings = settings
         self._started = time.monotonic()
         self._summary = Summary()
-        self._rejects = Rejects(settings.rejected_records_path, new_run_id(utc_now()))
+        keep = CountedRejects if settings.dry_run else Rejects
+        self._rejects = keep(settings.rejected_records_path, new_run_id(utc_now()))
         self._checkpoints = Checkpoints(self._write_state)
         self._ledger = Ledger(
             self._summary,
             self._rejects,
             self._checkpoints,
-            max_rejected_percent=settings.max_rejected_percent,
+            max_rejected_percent=100 if settings.dry_run else settings.max_rejected_percent,
         )
         self._mapping = Mapping(
             self.mapper,
             StreamEntries(settings.entries),
             self._summary,
             rules=settings.rules,
-            deletions=Deletions(settings.max_deletes),
+            deletions=Deletions(None if settings.dry_run else settings.max_deletes),
             skip_unmapped=settings.skip_unmapped,
             check_records=settings.check_records,
         )
@@ -115,7 +119,17 @@ class TargetCustomerIO(Target):
         self._schemas: dict[str, bytes] = {}
 
     @cached_property
-    def _delivery(self) -> Delivery:
+    def _planner(self) -> Planner:
+        return Planner(
+            self._summary,
+            requests_per_second=self._settings.requests_per_second,
+            max_deletes=self._settings.max_deletes,
+        )
+
+    @cached_property
+    def _delivery(self) -> Delivery | Planner:
+        if self._settings.dry_run:
+            return self._planner
         return Delivery(
             self._client,
             self._ledger,
@@ -173,9 +187,12 @@ class TargetCustomerIO(Target):
             reader.fail("is a SCHEMA that lacks its stream, its schema or its properties")
         if self._schemas.get(message.stream) == reader.line:
             return
-        routes = self._mapping.plan(message)
+        if message.stream == connection.STREAM:
+            self._check_connection()
+        routes = [] if message.stream == connection.STREAM else self._mapping.plan(message)
         for route in routes:
-            self._gatherings.open(route.plan, message)
+            if not self._settings.dry_run:
+                self._gatherings.open(route.plan, message)
         self._schemas[message.stream] = reader.line
         self._routes[message.stream] = routes
         for route in routes:
@@ -217,7 +234,7 @@ class TargetCustomerIO(Target):
                     self._delivery.submit(item)
             except DeliveryStopped as stopped:
                 raise RunEnded(str(stopped)) from None
-        if not routes:
+        if not routes and stream != connection.STREAM:
             self._summary.skipped[stream] += 1
 
     @override
@@ -238,8 +255,19 @@ class TargetCustomerIO(Target):
     def _process_batch_message(self, message_dict: dict[str, t.Any]) -> None:
         self.message_reader.fail("is a BATCH, which is not read: switch batches off in the tap")
 
+    def _check_connection(self) -> None:
+        connection.check_connection(
+            self._client,
+            self._rejects,
+            self._app_client,
+            self._settings.region,
+            self.logger.info,
+        )
+
     def _write_state(self, value: bytes) -> None:
         """Let a STATE out, after the rejects that it counts as done are on the disk."""
+        if self._settings.dry_run:
+            return
         self._rejects.flush()
         try:
             sys.stdout.write(f"{value.decode()}\n")
@@ -271,6 +299,12 @@ class TargetCustomerIO(Target):
                 end = end or RunEnded(" ".join(undone))
         except (RunEnded, DeliveryStopped) as failure:
             end = RunEnded(str(failure))
+        if self._settings.dry_run:
+            self._tell_plan()
+            if end is not None:
+                raise end
+            self._signals.check()
+            return
         seconds = time.monotonic() - self._started
         for line in self._summary.lines(self._client.traffic, seconds):
             self.logger.info(line)
@@ -294,6 +328,13 @@ class TargetCustomerIO(Target):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         self._signals.receive(signum)
+
+    def _tell_plan(self) -> None:
+        self._planner.close()
+        for line in self._planner.lines():
+            self.logger.info(line)
+        if self._settings.plan_path:
+            self._planner.write(self._settings.plan_path)
 
     # Settings and command line
 
@@ -343,6 +384,14 @@ class TargetCustomerIO(Target):
 
     @classmethod
     @override
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        help_text = "Try credentials, region and the place of rejected records, and send nothing."
+        command.params.append(click.Option(["--test"], is_flag=True, help=help_text))
+        return command
+
+    @classmethod
+    @override
     def invoke(  # type: ignore[override]  # as the SDK's own target differs from its base
         cls,
         *,
@@ -350,11 +399,15 @@ class TargetCustomerIO(Target):
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: t.IO[str] | None = None,
+        test: bool = False,
     ) -> None:
         """Run the target and exit: 0 if all went well, 1 if not, 143 or 130 after a signal."""
         try:
             super().invoke(
-                about=about, about_format=about_format, config=config, file_input=file_input
+                about=about,
+                about_format=about_format,
+                config=config,
+                file_input=io.StringIO(connection.SCHEMA_LINE) if test else file_input,
             )
         except RunEnded as end:
             cls.logger.error("%s", end)  # noqa: TRY400 - a sentence for the user, no traceback

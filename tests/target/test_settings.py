@@ -37,6 +37,7 @@ def test_defaults_are_those_of_the_documentation():
         "rejected_records_path": "rejected-records/",
         "fail_on_rejects": True,
         "max_rejected_percent": 10,
+        "dry_run": False,
         "unmapped_streams": "error",
         "streams": [],
         "validate_records": True,
