@@ -196,6 +196,20 @@ def test_a_placeholder_is_no_column_unless_the_schema_or_the_key_says_so(fake):
     assert read(fake, found) == [{"name": "a", "record": {"name": "a"}}]
 
 
+def test_a_key_that_the_record_lacks_comes_from_the_path(fake):
+    fake.routes["/v1/broadcasts"] = {"broadcasts": [{"id": 5}]}
+    fake.routes["/v1/broadcasts/5/more"] = [{"name": "a"}]
+    found = {
+        "name": "more",
+        "path": "/v1/broadcasts/{id}/more",
+        "parent": "broadcasts",
+        "primary_keys": ["id", "name"],
+    }
+    assert read(fake, found) == [{"id": 5, "name": "a", "record": {"name": "a"}}]
+    found["schema"] = {"properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
+    assert read(fake, found) == [{"id": 5, "name": "a"}]
+
+
 def test_a_custom_stream_can_be_the_parent_of_one_further_down(fake):
     fake.routes["/v1/things"] = {"things": [{"id": "a/b"}]}
     fake.routes["/v1/things/a%2Fb"] = {"id": "a/b"}
