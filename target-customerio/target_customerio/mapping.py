@@ -164,7 +164,7 @@ class StreamPlan:
             self._fitness.look(draft.identifier)
             self.counts.misfit = self._fitness.doubt
         if is_deletion:
-            self._deletions.note(source.stream, self.operation)
+            self._deletions.note(self.stream, self.operation)
             self.counts.deletes += 1
         return Item(encoded, draft.identifier, self._is_event, source, draft.also)
 

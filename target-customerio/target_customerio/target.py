@@ -26,6 +26,7 @@ from target_customerio.app_api import AppClient
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RecordBeforeSchema, RunEnded
+from target_customerio.failures import report
 from target_customerio.gathering_kinds import GatheringKinds
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
@@ -86,6 +87,7 @@ class TargetCustomerIO(Target):
         settings = read_settings(self.config)
         self._settings = settings
         self._started = time.monotonic()
+        self._started_at = time.time()
         self._summary = Summary()
         keep = CountedRejects if settings.dry_run else Rejects
         self._rejects = keep(settings.rejected_records_path, new_run_id(utc_now()))
@@ -308,6 +310,9 @@ class TargetCustomerIO(Target):
         seconds = time.monotonic() - self._started
         for line in self._summary.lines(self._client.traffic, seconds):
             self.logger.info(line)
+        if self._app_client is not None and self._client.traffic.bodies:
+            for line in report(self._app_client, self._started_at):
+                self.logger.info(line)
         for line in self._summary.warnings():
             self.logger.warning(line)
         if self._rejects.count:

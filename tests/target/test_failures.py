@@ -1,0 +1,112 @@
+"""Losses that Customer.io answers with 200: prevented, or told after the run."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+
+@pytest.fixture
+def app(simulator):
+    """The settings that reach the App API of the simulator, whose time is not before ours."""
+    simulator.clock(now=int(time.time()) + 60)
+    return {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
+
+
+def test_quirk_54_what_was_accepted_and_not_applied_is_told(run, singer, app):
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string", "email": "string"}),
+        singer.RECORD("person_identify", id="1", email="ada@example.com"),
+        singer.RECORD("person_identify", id="2", email="other@example.com"),
+        singer.SCHEMA("s", {"uid": "string", "email": "string"}),
+        singer.RECORD("s", uid="2", email="ada@example.com"),
+    ]
+    streams = [{"stream": "s", "operation": "person_identify", "identifiers": {"id": "uid"}}]
+    done = run(messages, streams=streams, max_concurrency=1, **app)  # or 1 could come last
+    assert done.exit_code == 0
+    assert "Accepted and not applied: 1 failed_attribute_change" in done.log
+    assert "late" in done.log
+    assert "ada@" not in done.log
+
+
+def test_nothing_that_failed_is_told_as_nothing(run, singer, app):
+    messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
+    assert "Accepted and not applied: nothing" in run(messages, **app).log
+
+
+def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator):
+    simulator.fault(times=9, path="/v1/activities", status=403)
+    messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
+    done = run(messages, **app)
+    assert done.exit_code == 0
+    assert "could not be read" in done.log
+
+
+def test_without_app_key_nobody_is_asked(run, singer, simulator):
+    run([singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")])
+    assert not [call for call in simulator.calls() if "activities" in call["path"]]
+
+
+@pytest.mark.parametrize(("limit", "left"), [(2, {"d"}), (3, set()), (9, set())])
+def test_a_run_deletes_no_more_people_than_allowed(run, singer, simulator, limit, left):
+    ids = "abcd" if limit == 2 else "abc"
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string"}),
+        *(singer.RECORD("person_identify", id=each) for each in ids),
+        singer.SCHEMA("person_delete", {"id": "string"}),
+        *(singer.RECORD("person_delete", id=each) for each in "abc"),
+        singer.STATE(done=1),
+    ]
+    done = run(messages, max_deletes=limit)
+    stopped = limit == 2
+    assert {person["id"] for person in simulator.people().values()} == left | (
+        {"c"} if stopped else set()
+    )
+    assert (done.exit_code, bool(done.states)) == ((1, False) if stopped else (0, True))
+    assert ("`max_deletes`" in done.error) is stopped
+
+
+def test_quirk_57_a_merge_waits_for_both_sides(run, singer, simulator):
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string", "email": "string"}),
+        singer.RECORD("person_identify", id="1"),
+        singer.RECORD("person_identify", email="old@example.com"),
+        singer.SCHEMA("person_merge", {"primary_id": "string", "secondary_email": "string"}),
+        singer.RECORD("person_merge", primary_id="1", secondary_email="old@example.com"),
+    ]
+    assert run(messages).exit_code == 0
+    assert len(simulator.merges()) == 1
+    assert len(simulator.people()) == 1
+
+
+def test_times_in_milliseconds_are_counted(run, singer):
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string", "created_at": "integer"}),
+        singer.RECORD("person_identify", id="1", created_at=1713484800123),
+        singer.RECORD("person_identify", id="2", created_at=1713484800),
+    ]
+    assert "1 times came in milliseconds" in run(messages).log
+
+
+@pytest.mark.parametrize(
+    ("ids", "is_told"), [(["a@b.c", "x@y.z"], True), (["a@b.c", "7"], False), (["7"], False)]
+)
+def test_emails_in_the_column_of_ids_are_told_once(run, singer, ids, is_told):
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string"}),
+        *(singer.RECORD("person_identify", id=each) for each in ids),
+    ]
+    done = run(messages)
+    assert done.exit_code == 0
+    assert done.log.count("holds e-mail addresses") == is_told
+    assert "@b.c" not in done.log
+
+
+def test_an_entry_that_names_a_column_that_is_not_there_sends_nothing(run, singer, simulator):
+    streams = [{"stream": "s", "operation": "person_identify", "identifiers": {"id": "uid"}}]
+    messages = [singer.SCHEMA("s", {"id": "string"}), singer.RECORD("s", id="1")]
+    done = run(messages, streams=streams)
+    assert done.exit_code == 1
+    assert "lacks: uid" in done.error
+    assert simulator.received()["items"] == 0
