@@ -53,10 +53,10 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet .github
 
-bench: .venv/.synced  ## measure simulator, tap and target on this machine
-	@$(BIN)/python -m benchmarks.simulator_ceiling
-	@$(BIN)/python -m benchmarks.target_events
-	@$(BIN)/python -m benchmarks.tap_memberships
+bench: .venv/.synced  ## measure simulator, tap, target and their peers on this machine, under ten minutes
+	@status=0; for benchmark in simulator_ceiling tap_peers target_events; do \
+		$(BIN)/python -m benchmarks.$$benchmark || status=1; \
+	done; exit $$status
 
 settings: .venv/.synced  ## write meltano.yml, .env.example and the tables of the READMEs from the code
 	@$(BIN)/python scripts/settings.py

@@ -1,8 +1,10 @@
-"""How fast the target is, against a bare loop that checks nothing.
+"""How fast the target writes, beside the official client, a generic tool, and a bare loop.
 
-Both read the same file of events and post it to the same simulator, which only counts. The loop
-decodes, re-encodes, packs and posts on one connection; the target checks every record, derives
-event ids, keeps order and accounts for every record, its start included.
+All send the same events to the same simulator, which only counts. The loop decodes, re-encodes,
+packs and posts on one connection and checks nothing; the target checks every record, derives event
+ids, keeps order and accounts for every record, its start included. The slow ways get the first
+events only. Ours must reach its share of the loop, or the exit code is 1; a peer that cannot be
+measured is said to be so.
 
 Run it with `python -m benchmarks.target_events [--events 1000000]`.
 """
@@ -10,158 +12,237 @@ Run it with `python -m benchmarks.target_events [--events 1000000]`.
 from __future__ import annotations
 
 import json
-import os
-import random
-import subprocess
 import sys
 import tempfile
-import time
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import msgspec
-import requests
 from demo import processes, report
 
+from benchmarks import event_file, measure, peers
+from customerio_simulator import Simulator
+
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-BODY_BYTES = 499_999  # documented: a batch is smaller than 500 KB
+    # Given a folder to work in, the number of events and the simulator, returns the command to run.
+    Prepare: t.TypeAlias = Callable[[Path, int, Simulator], list[str | Path]]
+
 SITE_ID, TRACK_API_KEY = "site-of-the-simulator", "track-key-of-the-simulator"
-TEXT = {"type": ["string", "null"]}
-SCHEMA = {
-    "properties": {
-        "person_id": TEXT,
-        "event_name": TEXT,
-        "timestamp": {"type": ["string", "null"], "format": "date-time"},
-        "order_number": {"type": ["integer", "null"]},
-        "amount": {"type": ["number", "null"]},
-        **{f"field_{number}": TEXT for number in range(8)},
-        "items": {"type": ["array", "null"], "items": {"type": "object"}},
-        "address": {"type": ["object", "null"], "properties": {"city": TEXT, "zip": TEXT}},
-    }
-}
+SLOW_EVENTS = 20_000
+LIMIT = 120
+HEADER = (
+    "program",
+    "latency ms",
+    "events",
+    "received",
+    "calls",
+    "seconds",
+    "events per second",
+    "of the loop",
+    "peak MB",
+    "",
+)
+
+DRT_BATCH = (
+    '{"batch":[{% for row in rows %}{"type":"person","action":"event",'
+    '"identifiers":{"id":"{{ row.person_id }}"},"name":"{{ row.event_name }}",'
+    '"attributes":{{ row.attributes }}}{{ "" if loop.last else "," }}{% endfor %}]}'
+)
 
 
-def messages(events: int) -> Iterator[dict[str, t.Any]]:
-    """Make the Singer messages of a file of events; the same ones each time."""
-    dice = random.Random(7)  # noqa: S311 (test data)
-    texts = [dice.randbytes(33).hex() for _ in range(1000)]
-    yield {"type": "SCHEMA", "stream": "person_event", "schema": SCHEMA, "key_properties": []}
-    for number in range(events):
-        minute, second = number // 60 % 60, number % 60
-        record = {
-            "person_id": str(number % 100_000),
-            "event_name": "order placed",
-            "timestamp": f"2026-10-{1 + number % 28:02}T12:{minute:02}:{second:02}Z",
-            "order_number": number,
-            "amount": round(number * 0.01, 2),
-            **{f"field_{column}": texts[(number * 7 + column) % 1000] for column in range(8)},
-            "items": [{"sku": texts[number % 1000][:12], "quantity": 1 + number % 5}],
-            "address": {"city": "Zürich", "zip": str(8000 + number % 60)},
-        }
-        yield {"type": "RECORD", "stream": "person_event", "record": record}
-        if number % 10_000 == 0:
-            yield {"type": "STATE", "value": {"events": number}}
-    yield {"type": "STATE", "value": {"events": events}}
+@dataclass(frozen=True)
+class Writer:
+    """A program that writes.
 
-
-def bare_loop(file: Path, url: str) -> None:
-    """Decode, re-encode, pack and post, and nothing else."""
-    session = requests.Session()
-    session.auth = (SITE_ID, TRACK_API_KEY)
-    decode, encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
-    body: list[bytes] = []
-    size = 12
-
-    def post() -> None:
-        content = b'{"batch":[' + b",".join(body) + b"]}"
-        headers = {"Content-Type": "application/json"}
-        session.post(f"{url}/api/v2/batch", content, headers=headers).raise_for_status()
-
-    with file.open("rb") as lines:
-        for line in lines:
-            message = decode(line)
-            if message["type"] != "RECORD":
-                continue
-            record = message["record"]
-            item = encode(
-                {
-                    "type": "person",
-                    "action": "event",
-                    "identifiers": {"id": record.pop("person_id")},
-                    "name": record.pop("event_name"),
-                    "attributes": record,
-                }
-            )
-            if size + len(item) + 1 > BODY_BYTES:
-                post()
-                body, size = [], 12
-            body.append(item)
-            size += len(item) + 1
-    post()
-
-
-def measure(log: Path, *command: str | Path) -> tuple[float, float]:
-    """Run a program to its end.
-
-    Args:
-        log: Where its messages go.
-        command: The program and its arguments.
-
-    Returns:
-        Its wall time in seconds and its peak memory in MB.
-
-    Raises:
-        SystemExit: It failed.
+    Attributes:
+        name: What the table calls it.
+        prepare: Makes its command.
+        most: The most events that it gets.
     """
-    started = time.perf_counter()
-    with log.open("w") as messages:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command[0]} ended with {process.returncode}\n{log.read_text()}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1000
+
+    name: str
+    prepare: Prepare
+    most: int | None = None
+
+
+def singer_file(folder: Path, events: int) -> Path:
+    """Return a Singer file of so many events, made when it is first needed."""
+    file = folder.parent / f"{events}.singer"
+    if not file.exists():
+        event_file.write_singer(file, events)
+    return file
+
+
+def ours(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
+    """Send with the target."""
+    config = folder / "config.json"
+    settings = {
+        "site_id": SITE_ID,
+        "track_api_key": TRACK_API_KEY,
+        "track_api_url": simulator.url,
+        "rejected_records_path": str(folder / "rejected-records"),
+        "requests_per_second": 0,
+    }
+    config.write_text(json.dumps(settings))
+    file = singer_file(folder, events)
+    return [processes.BIN / "target-customerio", "--config", config, "--input", file]
+
+
+def loop(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
+    """Send with the bare loop."""
+    program = peers.PROGRAMS / "bare_events.py"
+    file = singer_file(folder, events)
+    return [sys.executable, program, file, simulator.url, SITE_ID, TRACK_API_KEY]
+
+
+def client(way: str) -> Prepare:
+    """Send with the official client, in one of its ways."""
+
+    def prepare(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
+        python = peers.CUSTOMERIO.environment() / "python"
+        # The simulator has no endpoint for single events of the first version: an answer stands in.
+        simulator.fault(path="/api/v1/customers/*/events", body={}, times=None)
+        file = singer_file(folder, events)
+        program = peers.PROGRAMS / "customerio_client.py"
+        return [python, program, file, simulator.url, SITE_ID, TRACK_API_KEY, way]
+
+    return prepare
+
+
+def drt(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
+    """Send with drt: a project that reads a table of SQLite and posts batches.
+
+    Its files are YAML, and JSON is YAML.
+    """
+    program = peers.DRT.environment() / "drt"
+    event_file.write_table(folder / "events.sqlite", events)
+    profile = {"local": {"type": "sqlite", "database": str(folder / "events.sqlite")}}
+    sync = {
+        "name": "events",
+        "model": "SELECT person_id, event_name, attributes FROM events",
+        "destination": {
+            "type": "rest_api",
+            "url": f"{simulator.url}/api/v2/batch",
+            "method": "POST",
+            "headers": {"Content-Type": "application/json"},
+            "body_mode": "batch",
+            "batch_template": DRT_BATCH,
+            "max_records_per_request": 500,
+            "auth": {"type": "basic", "username_env": "SITE_ID", "password_env": "TRACK_API_KEY"},
+        },
+        # It knows no unlimited rate.
+        "sync": {"batch_size": 5000, "rate_limit": {"requests_per_second": 100_000}},
+    }
+    for path, content in (
+        (".drt/profiles.yml", profile),
+        ("drt_project.yml", {"name": "benchmark", "profile": "local"}),
+        ("syncs/events.yml", sync),
+    ):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(json.dumps(content))
+    return [program, "run"]
+
+
+LOOP, OURS = Writer("bare loop", loop), Writer("target-customerio", ours)
+PEERS = (
+    Writer("customerio, batches", client("batch")),
+    Writer("customerio, single calls", client("single"), SLOW_EVENTS),
+    Writer(peers.DRT.name, drt, SLOW_EVENTS),
+)
+
+
+class Contest:
+    """One simulator, and what each program sent to it."""
+
+    def __init__(self, folder: Path, events: int) -> None:
+        self._folder = folder
+        self._events = events
+        self._loop_rate = 0.0
+        self._rows: list[tuple[object, ...]] = []
+
+    def enter(self, writer: Writer, latency_ms: int = 0) -> tuple[float, float]:
+        """Let a program send.
+
+        Returns:
+            Its share of the loop's events per second, and its peak memory in MB.
+
+        Raises:
+            PeerError: It does not install, failed, or lost events.
+        """
+        events = min(self._events, writer.most or self._events)
+        arguments = ("--counting", "--people=1", f"--latency-ms={latency_ms}")
+        with (
+            tempfile.TemporaryDirectory(dir=self._folder) as name,
+            processes.simulator(self._folder / "simulator.log", *arguments) as url,
+        ):
+            folder, simulator = Path(name), Simulator(url)
+            command = writer.prepare(folder, events, simulator)
+            # drt looks for its profiles at home, and sends usage figures unless told not to.
+            environment = {
+                "HOME": name,
+                "SITE_ID": SITE_ID,
+                "TRACK_API_KEY": TRACK_API_KEY,
+                "DO_NOT_TRACK": "1",
+            }
+            run = measure.run(command, folder / "output", limit=LIMIT, environment=environment)
+            calls = simulator.calls()
+            single = sum(call["path"].startswith("/api/v1/customers/") for call in calls)
+            received = simulator.received()["items"] + single
+        if received != events and not run.stopped:
+            msg = f"{received:,} of {events:,} events arrived, exit code 0"
+            raise peers.PeerError(msg)
+        rate = received / run.seconds
+        self._loop_rate = self._loop_rate or rate
+        self._rows.append(
+            (
+                writer.name,
+                latency_ms,
+                events,
+                received,
+                len(calls),
+                run.seconds,
+                round(rate),
+                f"{rate / self._loop_rate:.0%}",
+                round(run.megabytes),
+                f"stopped after {LIMIT} s" if run.stopped else "",
+            )
+        )
+        return rate / self._loop_rate, run.megabytes
+
+    def enter_peer(self, writer: Writer) -> None:
+        """Let a peer send; what it cannot do is said in the table."""
+        try:
+            self.enter(writer)
+        except peers.PeerError as error:
+            self._rows.append((writer.name, *[""] * 8, str(error)))
+
+    def show(self) -> None:
+        """Print the table."""
+        click.echo(f"\n{report.table(HEADER, self._rows)}")
 
 
 @click.command()
 @click.option("--events", default=1_000_000, show_default=True, help="How many events to send.")
-@click.option("--bare", nargs=2, hidden=True, help="Only the loop: a file and a URL.")
-def main(events: int, bare: tuple[str, str] | None) -> None:
-    """Measure the target against a bare loop on the same file, in the same run."""
-    if bare:
-        bare_loop(Path(bare[0]), bare[1])
-        return
+def main(events: int) -> None:
+    """Measure the target, its peers and a bare loop; exit with 1 if ours misses a bar."""
+    bars = measure.Bars()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        file, encode = folder / "events.singer", msgspec.json.Encoder().encode
-        with file.open("wb") as lines:
-            lines.writelines(encode(message) + b"\n" for message in messages(events))
-        size = file.stat().st_size
-        click.echo(f"{events:,} events, {size / events:.0f} bytes each, {size / 1e6:,.0f} MB")
-
-        with processes.simulator(folder / "simulator.log", "--counting", "--people", "1") as url:
-            config = folder / "config.json"
-            settings = {"site_id": SITE_ID, "track_api_key": TRACK_API_KEY, "track_api_url": url}
-            rejects = {"rejected_records_path": str(folder / "rejected-records")}
-            config.write_text(json.dumps(settings | rejects | {"requests_per_second": 0}))
-            target = processes.BIN / "target-customerio"
-            itself = (sys.executable, "-m", "benchmarks.target_events")
-            loop = measure(folder / "loop.log", *itself, "--bare", str(file), url)
-            ours = measure(folder / "target.log", target, "--config", config, "--input", file)
-            received = requests.get(f"{url}/simulator/received", timeout=60).json()["items"]
-            if received != 2 * events:
-                sys.exit(f"The simulator received {received:,} items instead of {2 * events:,}.")
-
-    programs = [("bare loop", *loop), ("target-customerio", *ours)]
-    rows = [
-        (program, seconds, round(events / seconds), f"{loop[0] / seconds:.0%}", memory)
-        for program, seconds, memory in programs
-    ]
-    header = ("program", "seconds", "records per second", "of the loop", "peak MB")
-    click.echo(report.table(header, rows))
+        contest = Contest(Path(name), events)
+        contest.enter(LOOP)
+        share, megabytes = contest.enter(OURS)
+        slow_share, _ = contest.enter(OURS, latency_ms=100)
+        for writer in PEERS:
+            contest.enter_peer(writer)
+        size = (Path(name) / f"{events}.singer").stat().st_size / events
+    click.echo(f"\nEvents of {size:,.0f} bytes")
+    contest.show()
+    bars.at_least("events: % of the loop", 100 * share, 40)
+    bars.at_least("events: % of the loop, at 100 ms an answer", 100 * slow_share, 30)
+    bars.at_most("events: peak MB", megabytes, 200)
+    bars.judge()
 
 
 if __name__ == "__main__":
