@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import click
 from demo import report
 
-from benchmarks.peers import PeerError, last_line
+from benchmarks.peers import ProgramError, last_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,7 @@ def run(
         environment: More variables of its environment.
 
     Raises:
-        PeerError: It failed.
+        ProgramError: It failed.
     """
     log, late = output.with_suffix(".log"), threading.Event()
     with output.open("wb") as rows, log.open("wb") as messages:
@@ -82,7 +82,7 @@ def run(
         # Airbyte's sources complain on standard output.
         said = last_line(log.read_text(errors="replace") or output.read_text(errors="replace"))
         msg = f"ended with {process.returncode}: {said[:100]}"
-        raise PeerError(msg)
+        raise ProgramError(msg)
     return Run(seconds, usage.ru_maxrss / 1000, late.is_set())
 
 

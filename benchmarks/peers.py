@@ -19,8 +19,8 @@ ENVIRONMENTS = processes.ROOT / ".cache" / "bench"
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-class PeerError(Exception):
-    """A peer cannot be measured; the text says why, in one line."""
+class ProgramError(Exception):
+    """A program cannot be measured; the text says why, in one line."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Peer:
             The folder of its programs, Python among them.
 
         Raises:
-            PeerError: It does not install here.
+            ProgramError: It does not install here.
         """
         folder = ENVIRONMENTS / self.requirement
         installed = folder / ".installed"
@@ -60,7 +60,7 @@ def interpreter(version: str | None) -> str:
     """Find a Python that runs; one that pyenv merely announces does not.
 
     Raises:
-        PeerError: There is none.
+        ProgramError: There is none.
     """
     if version is None:
         return sys.executable
@@ -70,19 +70,19 @@ def interpreter(version: str | None) -> str:
         if subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
             return python
     msg = f"needs Python {version}, which is not here"
-    raise PeerError(msg)
+    raise ProgramError(msg)
 
 
 def ask(*command: str | Path) -> None:
     """Run a command that says nothing if all goes well.
 
     Raises:
-        PeerError: It failed.
+        ProgramError: It failed.
     """
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         msg = f"does not install: {last_line(result.stderr)}"
-        raise PeerError(msg)
+        raise ProgramError(msg)
 
 
 def last_line(text: str) -> str:

@@ -108,7 +108,7 @@ def walked(url: str, path: str, key: str, seconds: float) -> tuple[float, float]
     return rows / spent, size / rows
 
 
-@click.command()
+@click.command(help=__doc__)
 @click.option("--seconds", default=3.0, show_default=True, help="How long each figure is measured.")
 def main(seconds: float) -> None:
     """Print requests, rows and megabytes per second."""

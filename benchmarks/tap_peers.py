@@ -3,8 +3,11 @@
 Four workspaces, each served by a simulator of its own, from which every program reads in turn:
 
 - everything, where the tap needs 129 calls, at 10 calls per second and 20 ms an answer;
+
 - the streams that the declared peers have too, as many calls for each, at the same pace;
+
 - the memberships of 300 segments, one of them of 40 pages, at 10 calls per second and 300 ms;
+
 - activities of 900 bytes, without limit or latency, beside a bare loop that pages and prints.
 
 Calls are counted by the simulator, rows in what was written. Ours must keep its bars, or the exit
@@ -26,7 +29,7 @@ import click
 from demo import processes, report
 
 from benchmarks import measure, readers
-from benchmarks.peers import PeerError
+from benchmarks.peers import ProgramError
 from customerio_simulator import Simulator
 
 if t.TYPE_CHECKING:
@@ -108,7 +111,7 @@ class Contest:
             What it took, what the simulator saw of it, and its rows.
 
         Raises:
-            PeerError: It does not install, or failed.
+            ProgramError: It does not install, or failed.
         """
         with tempfile.TemporaryDirectory() as name:
             output = Path(name) / "output.jsonl"
@@ -143,7 +146,7 @@ class Contest:
             return
         try:
             self.enter(reader, streams)
-        except PeerError as error:
+        except ProgramError as error:
             self._rows.append((reader.name, *[""] * 9, str(error)))
 
     def show(self, title: str) -> None:
@@ -262,14 +265,18 @@ SCENARIOS = {
 }
 
 
-@click.command()
+@click.command(help=__doc__)
 @click.option("--activities", "count", default=100_000, show_default=True)
 @click.option("--only", type=click.Choice(list(SCENARIOS)), multiple=True, help="Not all of them.")
 def main(count: int, only: tuple[str, ...]) -> None:
     """Measure the tap and its peers on the same workspaces; exit with 1 if ours misses a bar."""
     bars = measure.Bars()
-    for name in only or SCENARIOS:
-        SCENARIOS[name](bars, count)
+    try:
+        for name in only or SCENARIOS:
+            SCENARIOS[name](bars, count)
+    except ProgramError as error:
+        msg = f"tap-customerio or the bare loop {error}"
+        raise click.ClickException(msg) from None
     bars.judge()
 
 

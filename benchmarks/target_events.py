@@ -170,7 +170,7 @@ class Contest:
             Its share of the loop's events per second, and its peak memory in MB.
 
         Raises:
-            PeerError: It does not install, failed, or lost events.
+            ProgramError: It does not install, failed, or lost events.
         """
         events = min(self._events, writer.most or self._events)
         arguments = ("--counting", "--people=1", f"--latency-ms={latency_ms}")
@@ -192,8 +192,8 @@ class Contest:
             single = sum(call["path"].startswith("/api/v1/customers/") for call in calls)
             received = simulator.received()["items"] + single
         if received != events and not run.stopped:
-            msg = f"{received:,} of {events:,} events arrived, exit code 0"
-            raise peers.PeerError(msg)
+            msg = f"lost events: {received:,} of {events:,} arrived"
+            raise peers.ProgramError(msg)
         rate = received / run.seconds
         self._loop_rate = self._loop_rate or rate
         self._rows.append(
@@ -216,7 +216,7 @@ class Contest:
         """Let a peer send; what it cannot do is said in the table."""
         try:
             self.enter(writer)
-        except peers.PeerError as error:
+        except peers.ProgramError as error:
             self._rows.append((writer.name, *[""] * 8, str(error)))
 
     def show(self) -> None:
@@ -224,16 +224,20 @@ class Contest:
         click.echo(f"\n{report.table(HEADER, self._rows)}")
 
 
-@click.command()
+@click.command(help=__doc__)
 @click.option("--events", default=1_000_000, show_default=True, help="How many events to send.")
 def main(events: int) -> None:
     """Measure the target, its peers and a bare loop; exit with 1 if ours misses a bar."""
     bars = measure.Bars()
     with tempfile.TemporaryDirectory() as name:
         contest = Contest(Path(name), events)
-        contest.enter(LOOP)
-        share, megabytes = contest.enter(OURS)
-        slow_share, _ = contest.enter(OURS, latency_ms=100)
+        try:
+            contest.enter(LOOP)
+            share, megabytes = contest.enter(OURS)
+            slow_share, _ = contest.enter(OURS, latency_ms=100)
+        except peers.ProgramError as error:
+            msg = f"target-customerio or the bare loop {error}"
+            raise click.ClickException(msg) from None
         for writer in PEERS:
             contest.enter_peer(writer)
         size = (Path(name) / f"{events}.singer").stat().st_size / events
