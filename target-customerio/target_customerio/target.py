@@ -289,24 +289,41 @@ class TargetCustomerIO(Target):
         Raises:
             RunEnded: The input was not read to its end, or records were rejected.
         """
-        end = self.message_reader.ended_by
-        try:
-            self._gatherings.flush()
-            self._settle()
-            undone = list(
-                self._gatherings.finish() if end is None else self._gatherings.unfinished()
-            )
-            self._rejects.flush()
-            if undone:
-                end = end or RunEnded(" ".join(undone))
-        except (RunEnded, DeliveryStopped) as failure:
-            end = RunEnded(str(failure))
+        end = self._finish(self.message_reader.ended_by)
         if self._settings.dry_run:
             self._tell_plan()
             if end is not None:
                 raise end
             self._signals.check()
             return
+        self._tell_summary()
+        if end is not None:
+            raise end
+        self._signals.check()
+        if self._rejects.count and self._settings.fail_on_rejects:
+            msg = (
+                f"{self._rejects.count:,} records were rejected; everything else was delivered. "
+                "Set `fail_on_rejects` to false if that shall not fail a run."
+            )
+            raise RunEnded(msg)
+
+    def _finish(self, end: RunEnded | None) -> RunEnded | None:
+        """Deliver what waits, let act what acts at the end, and return what ended the run."""
+        try:
+            self._gatherings.flush()
+            self._settle()
+            gatherings = self._gatherings
+            undone = list(gatherings.finish() if end is None else gatherings.unfinished())
+            self._rejects.flush()
+        except (RunEnded, DeliveryStopped) as failure:
+            return RunEnded(str(failure))
+        if end is None and undone:
+            return RunEnded(" ".join(undone))
+        if undone:
+            self.logger.warning(" ".join(undone))
+        return end
+
+    def _tell_summary(self) -> None:
         seconds = time.monotonic() - self._started
         for line in self._summary.lines(self._client.traffic, seconds):
             self.logger.info(line)
@@ -320,15 +337,6 @@ class TargetCustomerIO(Target):
                 "The rejected records lie in %s: mend the cause, then read them with --input.",
                 self._rejects.location,
             )
-        if end is not None:
-            raise end
-        self._signals.check()
-        if self._rejects.count and self._settings.fail_on_rejects:
-            msg = (
-                f"{self._rejects.count:,} records were rejected; everything else was delivered. "
-                "Set `fail_on_rejects` to false if that shall not fail a run."
-            )
-            raise RunEnded(msg)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

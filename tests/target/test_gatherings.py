@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
+
+from .conftest import COMMAND, as_lines
 
 
 @pytest.fixture
@@ -61,12 +65,17 @@ def segment(simulator, app, run, singer, members):
 
 
 @pytest.fixture
-def mirror(segment, run, app):
+def mirroring(segment, app):
+    """The settings of a mirror of the segment that may remove everybody."""
+    return entry("segment_mirror", segment_id=segment) | app | {"max_removed_percent": 100}
+
+
+@pytest.fixture
+def mirror(run, mirroring):
     """Pipe messages into a mirror of the segment; all may be removed unless said otherwise."""
 
     def pipe(messages, **settings):
-        given = entry("segment_mirror", segment_id=segment) | app | {"max_removed_percent": 100}
-        return run(messages, **given | settings)
+        return run(messages, **mirroring | settings)
 
     return pipe
 
@@ -171,6 +180,7 @@ def test_a_broken_line_removes_nobody(segment, mirror, singer, members):
     messages = [*members_of(singer, "a"), b'{"type":"RECORD","stream":"s","rec']
     done = mirror(messages)
     assert (done.exit_code, members(segment)) == (1, set("abcd"))
+    assert "nothing was removed or replaced" in done.log
 
 
 def test_with_a_reject_a_mirror_only_adds(segment, mirror, singer, members):
@@ -201,6 +211,35 @@ def test_members_marked_as_deleted_leave(segment, mirror, singer, members):
     messages[3]["record"]["_sdc_deleted_at"] = "2026-01-01T00:00:00Z"
     done = mirror(messages, delete_on_sdc_deleted=True)
     assert (done.exit_code, members(segment)) == (0, set("ab"))
+
+
+TAP = """
+import os, sys
+sys.stdout.write(sys.argv[1])
+sys.stdout.flush()
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "sys.exit(1)"])
+def test_a_tap_that_dies_after_some_records_removes_nobody(
+    mirroring, singer, configure, simulator, end
+):
+    """The pipe closes just as after a tap that is done, but the last word is a RECORD."""
+    messages = [*members_of(singer, "a"), singer.RECORD("s", id="b")]
+    tap = subprocess.Popen(
+        [sys.executable, "-c", TAP.format(end=end), as_lines(messages).decode()],
+        stdout=subprocess.PIPE,
+    )
+    command = [COMMAND, "--config", str(configure(**mirroring))]
+    with tap:
+        done = subprocess.run(
+            command, stdin=tap.stdout, capture_output=True, check=False, timeout=60
+        )
+    assert tap.returncode != 0
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"nothing was removed or replaced" in done.stderr
+    assert changes(simulator) == []
 
 
 # Collections

@@ -25,12 +25,11 @@ def test_its_tables_are_those_of_the_code(text):
 
 
 def test_its_examples_are_valid(text):
-    (entries,) = re.findall(r'```json\n({"streams".*?)```', text, re.DOTALL)
-    streams = json.loads(entries)["streams"]
-    config = TargetCustomerIO(
-        config={"site_id": "a", "track_api_key": "b", "streams": streams}
-    ).config
-    assert len(read_settings(config).entries) == len(streams)
+    examples = re.findall(r"```json\n({.*?)```", text, re.DOTALL)
+    assert len(examples) == 6
+    for example in map(json.loads, examples):
+        config = TargetCustomerIO(config={"site_id": "a", "track_api_key": "b", **example}).config
+        assert len(read_settings(config).entries) == len(example.get("streams", ()))
 
 
 def test_it_describes_every_key_of_an_entry(text):
