@@ -19,11 +19,13 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from target_customerio.answers import REFUSED, read_answer
+from target_customerio.budget import WINDOW_MILLISECONDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_customerio.answers import Answer
+    from target_customerio.budget import Budget
 
 HOSTS = {
     "us": "https://track.customer.io",
@@ -55,9 +57,6 @@ LONGEST_RETRY_AFTER = 300.0
 
 LONGEST_BACKOFF = 60.0
 """Seconds between two tries at most where the answer names no time."""
-
-WINDOW_MILLISECONDS = 1_020
-"""A second as we count it: without a margin, jitter on the way squeezes in a call too many."""
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two bytes of the answer."""
@@ -95,6 +94,7 @@ class TrackClient:
         url: str | None = None,
         user_agent: str = "target-customerio",
         requests_per_second: int = 100,
+        budget: Budget | None = None,
         max_concurrency: int = 16,
         max_retries: int = 8,
         sleep: Callable[[float], object] | None = None,
@@ -110,6 +110,7 @@ class TrackClient:
             url: Another host in place of the region's, without a path.
             user_agent: What we call ourselves.
             requests_per_second: Calls per rolling second; 0 means no limit of ours.
+            budget: What counts the calls in place of that, if others draw on it too.
             max_concurrency: How many threads will call at the same time.
             max_retries: Repetitions of one request, not counting the first try.
             sleep: Waits so many seconds, in tests.
@@ -126,9 +127,11 @@ class TrackClient:
         self._quiet_until = 0.0
         self._lock = threading.Lock()
         self._region_lock = threading.Lock()
+        self._budget = budget
+        self._turn = threading.Lock()
         self._limiter = (
             Limiter(Rate(requests_per_second, WINDOW_MILLISECONDS), buffer_ms=0)
-            if requests_per_second
+            if requests_per_second and budget is None
             else None
         )
         self._session = requests.Session()
@@ -209,6 +212,9 @@ class TrackClient:
                     wait = self._jitter(next(waits))
                 if trouble.throttled:
                     self._quiet_until = max(self._quiet_until, self._clock() + wait)
+                    if self._budget is not None:
+                        with self._turn:
+                            self._budget.pause(wait)
                 else:
                     self._pause(wait)
         raise AssertionError  # the last round returns or raises
@@ -262,6 +268,10 @@ class TrackClient:
             self._pause(wait)
         if self._limiter is not None:
             self._limiter.try_acquire("track")
+        if self._budget is not None:
+            with self._turn:  # whoever is next in line waits, so that one thread asks
+                while (wait := self._budget.take()) > 0:
+                    self._pause(min(wait, 1.0))
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)

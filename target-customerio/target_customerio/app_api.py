@@ -10,7 +10,8 @@ import requests
 from pyrate_limiter import Limiter, Rate
 from urllib3.util import Retry
 
-from target_customerio.api import RETRIED, TIMEOUT, WINDOW_MILLISECONDS, DeliveryStopped
+from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped
+from target_customerio.budget import WINDOW_MILLISECONDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

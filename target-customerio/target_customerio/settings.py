@@ -154,6 +154,22 @@ SETTINGS = th.PropertiesList(
         description="Calls per rolling second; 0 means no limit of ours.",
     ),
     th.Property(
+        "rate_limit_store",
+        th.StringType,
+        secret=True,  # it may hold a password
+        title="Rate limit: store",
+        description="Where several targets share the workspace's budget of calls: "
+        "`sqlite:////absolute/path/of/a.file` for those of one machine, `redis://host:6379/0` for "
+        "those of several (needs `target-customerio[redis]`). Without it, each has all of it.",
+    ),
+    th.Property(
+        "rate_limit_name",
+        th.StringType,
+        title="Rate limit: name of the budget",
+        description="Name of the budget in the store, by default a hash of the site ID. Give two "
+        "credentials of one workspace the same name, since they share its budget.",
+    ),
+    th.Property(
         "max_concurrency",
         th.IntegerType(minimum=1, maximum=256, nullable=False),
         default=16,
@@ -276,6 +292,8 @@ class Settings(msgspec.Struct, frozen=True):
     region: str
     track_api_url: str | None
     requests_per_second: int
+    rate_limit_store: str | None
+    rate_limit_name: str | None
     max_concurrency: int
     max_retries: int
     rules: Rules
@@ -305,6 +323,7 @@ def read_settings(config: Mapping[str, t.Any]) -> Settings:
     hosts = [host.lower() for host in config["allow_http_hosts"]]
     for name in ("track_api_url", "app_api_url"):
         check_url(name, config.get(name), hosts)
+    check_store(config.get("rate_limit_store"))
     for name in ("site_id", "track_api_key"):
         if not config[name].strip():
             msg = f"The setting `{name}` is empty."
@@ -318,6 +337,8 @@ def read_settings(config: Mapping[str, t.Any]) -> Settings:
         region=config["region"],
         track_api_url=config.get("track_api_url") or None,
         requests_per_second=int(config["requests_per_second"]),
+        rate_limit_store=config.get("rate_limit_store") or None,
+        rate_limit_name=config.get("rate_limit_name") or None,
         max_concurrency=int(config["max_concurrency"]),
         max_retries=int(config["max_retries"]),
         rules=Rules(
@@ -369,6 +390,31 @@ def check_url(name: str, url: str | None, http_hosts: Sequence[str]) -> None:
         problem = "must use https: http is for loopback and for hosts named in `allow_http_hosts`"
     if problem:
         msg = f"The setting `{name}` {problem}."
+        raise RunEnded(msg)
+
+
+def check_store(store: str | None) -> None:
+    """Refuse a store of the rate limit that is none.
+
+    Args:
+        store: The setting `rate_limit_store`.
+
+    Raises:
+        RunEnded: It is not right.
+    """
+    if not store:
+        return
+    try:
+        parts = urlsplit(store)
+        is_file = parts.scheme == "sqlite" and not parts.netloc and parts.path.startswith("//")
+        is_right = is_file or (parts.scheme in {"redis", "rediss"} and bool(parts.hostname))
+    except ValueError:
+        is_right = False
+    if not is_right:
+        msg = (
+            "The setting `rate_limit_store` must be `sqlite:////absolute/path/of/a.file` (four "
+            "slashes) or `redis://host:port/number`."
+        )
         raise RunEnded(msg)
 
 

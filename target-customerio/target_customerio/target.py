@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import sys
@@ -23,6 +24,7 @@ from target_customerio import connection
 from target_customerio.api import DeliveryStopped, TrackClient
 from target_customerio.app_api import HOSTS as APP_HOSTS
 from target_customerio.app_api import AppClient
+from target_customerio.budget import ExplainedBudget
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RecordBeforeSchema, RunEnded
@@ -51,6 +53,8 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
+
+    from target_customerio.budget import Budget
 
 MEANINGLESS = ("add_record_metadata", "load_method", "batch_size_rows")
 """Settings that the SDK adds for databases."""
@@ -114,11 +118,23 @@ class TargetCustomerIO(Target):
             url=settings.track_api_url,
             user_agent=f"{self.name}/{self.plugin_version}",
             requests_per_second=settings.requests_per_second,
+            budget=self._open_budget(),
             max_concurrency=settings.max_concurrency,
             max_retries=settings.max_retries,
         )
         self._routes: dict[str, list[Route]] = {}
         self._schemas: dict[str, bytes] = {}
+
+    def _open_budget(self) -> Budget | None:
+        settings = self._settings
+        if not settings.rate_limit_store or not settings.requests_per_second:
+            return None
+        own_name = hashlib.blake2b(settings.site_id.encode(), digest_size=8).hexdigest()
+        return ExplainedBudget(
+            settings.requests_per_second,
+            settings.rate_limit_store,
+            settings.rate_limit_name or own_name,
+        )
 
     @cached_property
     def _planner(self) -> Planner:

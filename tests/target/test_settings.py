@@ -177,7 +177,7 @@ def test_about_and_version_need_no_configuration(call):
     assert call("--version")[1].startswith("target-customerio v")
     about = json.loads(call("--about", "--format=json")[1])
     secrets = {name for name, one in about["settings"]["properties"].items() if one.get("secret")}
-    assert secrets == {"site_id", "track_api_key", "app_api_key"}
+    assert secrets == {"site_id", "track_api_key", "app_api_key", "rate_limit_store"}
     assert "batch" not in about["capabilities"]
 
 
