@@ -25,7 +25,7 @@ def test_quirk_53_errors_on_any_2xx_reject_by_index_and_the_rest_is_accepted(sta
     }
 
 
-def test_several_errors_of_one_item_are_one_rejection():
+def test_quirk_52_several_errors_of_one_item_are_one_rejection_and_the_rest_is_accepted():
     second = TOO_LONG | {"field": "attributes.city", "message": "must be a string"}
     rejections = judge(read_answer(207, {"errors": [TOO_LONG, second]}), 3)
     assert rejections == {

@@ -6,8 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from target_customerio import api, app_api, limits
+from target_customerio.batching import BODY_BYTES
 from target_customerio.errors import RunEnded
 from target_customerio.event_id import BroughtIds
+from target_customerio.settings import SETTINGS
 from target_customerio.times import in_milliseconds, iso8601
 
 TIME = {"type": ["string", "null"], "format": "date-time"}
@@ -191,6 +194,28 @@ def test_a_time_as_text_has_no_more_digits_than_it_needs():
     assert iso8601(NOW) == "2024-04-19T00:00:00Z"
     assert in_milliseconds(f" {NOW}000 ")
     assert not in_milliseconds(str(NOW))
+
+
+@pytest.mark.parametrize("name", ["form_submit", "forms"])
+def test_quirk_61_a_form_is_never_submitted(workshop, name):
+    with pytest.raises(RunEnded, match="does not exist"):
+        workshop(streams=[{"stream": "s", "operation": name}]).plan("s")
+
+
+def test_quirk_68_the_rate_is_far_below_what_is_documented():
+    assert SETTINGS.to_dict()["properties"]["requests_per_second"]["default"] <= 150
+
+
+def test_quirk_69_a_kb_is_the_smaller_of_both():
+    found = (BODY_BYTES, limits.ITEM_BYTES, limits.ROW_BYTES, limits.COLLECTION_BYTES)
+    assert found == (500_000, 32_000, 10_000, 10_000_000)
+
+
+def test_quirk_70_nothing_goes_to_the_api_that_drops_in_silence():
+    hosts = {*api.HOSTS.values(), *app_api.HOSTS.values()}
+    assert hosts == {
+        f"https://{name}{region}.customer.io" for name in ("track", "api") for region in ("", "-eu")
+    }
 
 
 # Guards

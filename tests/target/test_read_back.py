@@ -97,3 +97,15 @@ def test_devices_have_their_attributes_as_text(pipe_file, simulator):
     (device,) = person(simulator, "42")["devices"]
     assert device["attributes"] == {"push_enabled": "true", "version": "2.10", "os": "17.4"}
     assert device["last_used"] == 1713484800
+
+
+@pytest.mark.usefixtures("before")
+def test_quirk_71_who_was_suppressed_is_gone_for_good(pipe_file, run, singer, simulator):
+    pipe_file("person_suppress")
+    again = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="42")]
+    assert run(again).exit_code == 0
+    assert "42" not in ids(simulator)
+    pipe_file("person_unsuppress")
+    assert "42" not in ids(simulator)
+    run(again)
+    assert "42" in ids(simulator)
