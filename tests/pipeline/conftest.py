@@ -22,6 +22,7 @@ STREAMS = {
     "collections": ["id"],
     "messages": ["id"],
     "newsletters": ["id"],
+    "object_types": ["id"],
     "segment_membership": ["segment_id", "cio_id"],
     "segments": ["id"],
     "sender_identities": ["id"],

@@ -62,3 +62,9 @@ def test_the_recipe_for_a_schedule_selects_all_metrics_and_nothing_else():
     suffix = pattern.removeprefix("*").removesuffix(".*")
     chosen = [stream.name for stream in STREAMS if stream.name.endswith(suffix)]
     assert chosen == [stream.name for stream in STREAMS if stream.replication_key == "period_start"]
+
+
+def test_the_project_selects_what_the_tap_selects_by_default():
+    project = yaml.safe_load((README.parents[1] / "meltano.yml").read_text())
+    (tap,) = [p for p in project["plugins"]["extractors"] if p["name"] == "tap-customerio"]
+    assert tap["select"] == [f"{stream.name}.*" for stream in STREAMS if stream.selected_by_default]
