@@ -141,6 +141,10 @@ class Bars:
         """Note a figure that must not be below its bar."""
         self._note(what, value, f"at least {bar:,.1f}", kept=value >= bar)
 
+    def exactly(self, what: str, value: float, bar: float) -> None:
+        """Note a figure that must be as foreseen."""
+        self._note(what, value, f"{bar:,.1f}", kept=value == bar)
+
     def _note(self, what: str, value: float, bar: str, *, kept: bool) -> None:
         self._rows.append((what, f"{value:,.1f}", bar, "kept" if kept else "MISSED"))
 

@@ -31,8 +31,9 @@ if t.TYPE_CHECKING:
     Prepare: t.TypeAlias = Callable[[Path, int, Simulator], list[str | Path]]
 
 SITE_ID, TRACK_API_KEY = "site-of-the-simulator", "track-key-of-the-simulator"
-SLOW_EVENTS = 20_000
-LIMIT = 120
+SLOW_EVENTS = 10_000
+LIMIT = 90
+"""Seconds after which a program is stopped."""
 HEADER = (
     "program",
     "latency ms",
