@@ -78,6 +78,7 @@ class AppApi:
         clock: Where time comes from.
         jitter: Draws a wait before a retry from its full length.
         hosts: Base address of each region.
+        note: Takes the status and the length of each answer; called by several threads.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class AppApi:
         clock: Clock | None = None,
         jitter: Jitter = backoff.full_jitter,
         hosts: t.Mapping[str, str] = HOSTS,
+        note: t.Callable[[int, int], None] = lambda _status, _size: None,
     ) -> None:
         self._settings = settings
+        self._note = note
         self._clock = clock or Clock()
         self._jitter = jitter
         self._hosts = hosts
@@ -185,6 +188,7 @@ class AppApi:
                 self._clock.sleep(wait, stop)
 
     def _try(self, base: str, request: Request) -> Answer | Failure:
+        began = self._clock.now()
         try:
             response = self._session.request(
                 request.method,
@@ -198,7 +202,18 @@ class AppApi:
         except requests.RequestException as error:
             # Its text holds the whole address, its type says as much.
             cause = type(error).__name__
+            self._note(0, 0)
+            logger.debug("%s: %s", request.call, cause)
             return Failure(UnreachableError(request.call, cause), retried=True)
+        self._note(response.status_code, len(response.content))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s: %d in %.0f ms%s",
+                request.call,
+                response.status_code,
+                (self._clock.now() - began) * 1000,
+                f" (reference {_reference(response)})" if _reference(response) else "",
+            )
         if response.status_code == requests.codes.ok:
             return _read(request, response)
         return Failure(
@@ -212,8 +227,7 @@ class AppApi:
         status = response.status_code
         if status == requests.codes.unauthorized:
             return UnauthorizedError(self._settings.app_api_url or self._settings.region)
-        found = _REFERENCE.search(response.content[:4096])
-        reference = found.group(1).decode() if found else ""
+        reference = _reference(response)
         structured = status == requests.codes.not_found and Answer.read(request, response.content)
         return (VanishedError if structured else AnswerError)(request.call, status, reference)
 
@@ -229,6 +243,14 @@ def _read(request: Request, response: requests.Response) -> Answer | Failure:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
     found = "a page of HTML" if kind == "text/html" else "a body that is no whole JSON object"
     return Failure(UnreadableAnswerError(request.call, found), retried=True)
+
+
+def _reference(response: requests.Response) -> str:
+    """The API's id of a request that it refused, or an empty string."""
+    if response.status_code == requests.codes.ok:
+        return ""
+    found = _REFERENCE.search(response.content[:4096])
+    return found.group(1).decode() if found else ""
 
 
 def _budget(settings: Settings, clock: Clock) -> Budget | None:

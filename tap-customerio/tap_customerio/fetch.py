@@ -32,6 +32,10 @@ BUFFER_BYTES: t.Final = 20_000_000
 """Bodies that may wait for the consumer or be on their way, each of those taken to be as large as
 the pages before it were on average: eight full pages of a segment's members, 200 of activities."""
 
+EVENTS_AHEAD: t.Final = 2
+"""Pages and ends that may wait for the consumer, for each chain that may be open: what was fetched
+and not handed on is fetched again by the run after a cut."""
+
 POLL_SECONDS: t.Final = 0.1
 """How often a waiting consumer looks whether it was told to stop."""
 
@@ -143,10 +147,10 @@ class _Walk:
             self._hire()
         while (event := self._take(interrupt)) is not None:
             yield event
-            if isinstance(event, Page):
-                with self._changed:
+            with self._changed:
+                if isinstance(event, Page):
                     self._buffered -= event.size
-                    self._changed.notify_all()
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Let the workers go; a request in flight is forgotten."""
@@ -173,7 +177,10 @@ class _Walk:
     def _has_room(self) -> bool:
         under_way = self._workers - self._idle
         expected = self._buffered + (under_way + 1) * self._average
-        return expected <= BUFFER_BYTES or not (under_way or self._buffered)
+        if not (under_way or self._buffered):
+            return True
+        ahead = len(self._events) + under_way
+        return expected <= BUFFER_BYTES and ahead < EVENTS_AHEAD * self._concurrency
 
     def _hire(self) -> None:
         """Start a worker if there is work that nobody waits for; called with the lock held."""

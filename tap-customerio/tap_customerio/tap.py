@@ -21,6 +21,7 @@ from tap_customerio.cli import Command, Stopped, read_json
 from tap_customerio.fetch import Chain, Event, walk
 from tap_customerio.limiter import Clock
 from tap_customerio.output import Output, States
+from tap_customerio.report import Report
 from tap_customerio.streams import STREAMS, custom
 from tap_customerio.streams.base import FanOutStream
 
@@ -76,9 +77,14 @@ class TapCustomerIO(Tap):
         return Clock()
 
     @functools.cached_property
+    def report(self) -> Report:
+        """What an operator sees."""
+        return Report(self.logger, self.clock.now)
+
+    @functools.cached_property
     def api(self) -> AppApi:
         """The client; nothing is sent before a stream asks for something."""
-        return AppApi(self.settings, clock=self.clock)
+        return AppApi(self.settings, clock=self.clock, note=self.report.call)
 
     @functools.cached_property
     @override
@@ -232,6 +238,8 @@ class TapCustomerIO(Tap):
             self.logger.warning("Stopped by %s.", stop.signal_name)
             self.state_writer.write_state(self.state)
             raise
+        finally:
+            self.report.close()
         if self.failures:
             self.logger.error(
                 "%d of %d selected streams ended with an error: %s.",

@@ -177,6 +177,7 @@ class CustomerIOStream(Stream, abc.ABC):
         for chain in chains:
             if chain not in left:
                 self.chain_done(chain)
+        self.tap.report.begin(self.name, len(left))
         try:
             yield from self._walk(left)
         except StreamError as error:
@@ -202,6 +203,7 @@ class CustomerIOStream(Stream, abc.ABC):
                 self.chain_ended(event)
                 self.progress.end(event.chain)
                 self.chain_done(event.chain)
+                self.tap.report.chain()
             else:
                 if event.chain.opens is None:
                     yield from self._records(event)
@@ -213,6 +215,7 @@ class CustomerIOStream(Stream, abc.ABC):
 
     def _records(self, page: Page) -> t.Iterator[Record]:
         recent = self._recent.setdefault(self.repeats_within(page.chain), RecentKeys())
+        count = 0
         for raw in page.rows:
             row = _decode(raw, page.chain.call)
             prepared = None if row is None else self.prepare(row, page.chain)
@@ -222,7 +225,9 @@ class CustomerIOStream(Stream, abc.ABC):
             if recent.has(self._key_of(record)):
                 continue
             yield record
+            count += 1
             self.tap.check_stop()
+        self.tap.report.rows(count)
 
     def repeats_within(self, chain: Chain) -> object:
         """Where a key that comes again is a repetition: in the same chain.

@@ -1,0 +1,142 @@
+"""What an operator sees: how far a run is while it lasts, and what it did when it is over.
+
+Streams are read one after the other, so that a call belongs to the stream that is being read.
+Nothing here is about a person.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from singer_sdk import metrics
+
+if t.TYPE_CHECKING:
+    import logging
+
+EVERY_SECONDS: t.Final = 10.0
+"""How often the progress of a run is told."""
+
+TOO_MANY_REQUESTS: t.Final = 429
+
+
+@dataclass
+class Tally:
+    """What reading one stream took.
+
+    Attributes:
+        rows: Records that were handed on.
+        calls: Calls that were sent, retries included.
+        refused: Those of them that met the rate limit (429).
+        bytes: Length of all answers.
+        seconds: How long it took.
+        done: Chains that ended.
+        total: Chains there are.
+    """
+
+    rows: int = 0
+    calls: int = 0
+    refused: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    done: int = 0
+    total: int = 0
+
+
+class Report:
+    """Counts, and tells.
+
+    Args:
+        logger: Where to.
+        now: Seconds on a clock that never goes back.
+    """
+
+    def __init__(self, logger: logging.Logger, now: t.Callable[[], float]) -> None:
+        self._logger = logger
+        self._now = now
+        self._lock = threading.Lock()
+        self._streams: dict[str, Tally] = {}
+        self._current = Tally()
+        self._name = ""
+        self._began = self._told = now()
+
+    def begin(self, stream: str, total: int) -> None:
+        """Note that a stream is read from now on.
+
+        Args:
+            stream: Its name.
+            total: How many chains it has.
+        """
+        with self._lock:
+            self.end()
+            self._name, self._began = stream, self._now()
+            self._current = self._streams.setdefault(stream, Tally())
+            self._current.done, self._current.total = 0, total
+
+    def end(self) -> None:
+        """Note that the stream which was being read is over."""
+        if self._name:
+            self._current.seconds += self._now() - self._began
+            self._name = ""
+
+    def call(self, status: int, size: int) -> None:
+        """Note a call; threads do.
+
+        Args:
+            status: The HTTP status, 0 without an answer.
+            size: Length of the answer in bytes.
+        """
+        with self._lock:
+            self._current.calls += 1
+            self._current.bytes += size
+            self._current.refused += status == TOO_MANY_REQUESTS
+
+    def rows(self, count: int) -> None:
+        """Note records that were handed on, and tell the progress if it is time to."""
+        self._current.rows += count
+        self._tell()
+
+    def chain(self) -> None:
+        """Note that a chain ended, and tell the progress if it is time to."""
+        self._current.done += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        now, tally = self._now(), self._current
+        if now - self._told < EVERY_SECONDS:
+            return
+        self._told = now
+        spent = max(now - self._began, 0.001)
+        left = f"{spent / tally.done * (tally.total - tally.done):.0f} s" if tally.done else "?"
+        self._logger.info(
+            "%s: %d of %d parts, %d rows, %.1f calls/s, %s to go.",
+            self._name, tally.done, tally.total, tally.rows, tally.calls / spent, left,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Tell what each stream took, as a table and as metrics."""
+        with self._lock:
+            self.end()
+        if not self._streams:
+            return
+        header = ("stream", "rows", "calls", "429s", "seconds", "bytes")
+        lines = [
+            (name, str(tally.rows), str(tally.calls), str(tally.refused),
+             f"{tally.seconds:.1f}", str(tally.bytes))
+            for name, tally in self._streams.items()
+        ]  # fmt: skip
+        widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+        for line in (header, *lines):
+            name, *figures = line
+            cells = [figure.rjust(width) for figure, width in zip(figures, widths[1:], strict=True)]
+            self._logger.info("%s  %s", name.ljust(widths[0]), "  ".join(cells))
+        # The SDK's own metrics of each stream hold its records and its duration.
+        for name, tally in self._streams.items():
+            point = metrics.Point(
+                "counter",
+                metrics.Metric.HTTP_REQUEST_COUNT,
+                tally.calls,
+                {"stream": name, "refused": tally.refused, "bytes": tally.bytes},
+            )
+            metrics.log(metrics.get_metrics_logger(), point)
