@@ -134,6 +134,7 @@ class TrackClient:
             if requests_per_second and budget is None
             else None
         )
+        self._found: dict[str, t.Mapping[str, t.Any]] = {}  # by URL
         self._session = requests.Session()
         # As bytes, since requests would encode text as Latin-1 and fail on anything else.
         self._session.auth = requests.auth.HTTPBasicAuth(site_id.encode(), api_key.encode())
@@ -224,8 +225,9 @@ class TrackClient:
             self.traffic.calls += 1
             self.traffic.bytes_sent += len(body or b"")
         try:
-            response = self._session.request(
-                method, url, data=body, timeout=TIMEOUT, allow_redirects=False
+            request = self._session.prepare_request(requests.Request(method, url, data=body))
+            response = self._session.send(
+                request, timeout=TIMEOUT, allow_redirects=False, **self._surroundings(url)
             )
         except requests.exceptions.SSLError:
             msg = (
@@ -240,6 +242,12 @@ class TrackClient:
             trouble = "could not be reached or broke off its answer"
             raise _Transient(trouble) from None
         return self._read(response)
+
+    def _surroundings(self, url: str) -> t.Mapping[str, t.Any]:
+        """Return proxies and certificates as the environment has them, which takes long to ask."""
+        if url not in self._found:
+            self._found[url] = self._session.merge_environment_settings(url, {}, None, None, None)
+        return self._found[url]
 
     def _read(self, response: requests.Response) -> tuple[int, object]:
         status = response.status_code
