@@ -12,7 +12,7 @@ import yaml
 PLUGINS = {"tap-customerio": "extractors", "target-customerio": "loaders"}
 SECRETS = {
     "tap-customerio": {"app_api_key", "rate_limit_store"},
-    "target-customerio": {"app_api_key", "site_id", "track_api_key"},
+    "target-customerio": {"app_api_key", "rate_limit_store", "site_id", "track_api_key"},
 }
 
 pytestmark = pytest.mark.parametrize("plugin", PLUGINS)
