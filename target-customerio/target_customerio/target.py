@@ -343,7 +343,9 @@ class TargetCustomerIO(Target):
         seconds = time.monotonic() - self._started
         for line in self._summary.lines(self._client.traffic, seconds):
             self.logger.info(line)
-        if self._app_client is not None and self._client.traffic.bodies:
+        # Beside another host of the Track API, the App API's usual one is of some other workspace.
+        is_ours = self._settings.app_api_url or not self._settings.track_api_url
+        if self._app_client is not None and is_ours and self._client.traffic.bodies:
             for line in report(self._app_client, self._started_at):
                 self.logger.info(line)
         for line in self._summary.warnings():

@@ -43,6 +43,13 @@ def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator):
     assert "could not be read" in done.log
 
 
+def test_beside_another_track_host_the_usual_app_host_is_not_asked(run, singer):
+    messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
+    done = run(messages, app_api_key="key")
+    assert done.exit_code == 0
+    assert "not applied" not in done.log
+
+
 def test_without_app_key_nobody_is_asked(run, singer, simulator):
     run([singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")])
     assert not [call for call in simulator.calls() if "activities" in call["path"]]
