@@ -22,7 +22,7 @@ from tap_customerio.errors import RunError
 if t.TYPE_CHECKING:
     from pyrate_limiter import AbstractBucket
 
-WINDOW_MS: t.Final = 1_035
+WINDOW_MS: t.Final = 1_025
 """Length of the rolling window. A second, and the jitter of the way to the server: measured
 against a limit of 10 per rolling second, 1,000 ms was refused now and then, and 1,020 ms on a
 machine whose processors were all busy."""
