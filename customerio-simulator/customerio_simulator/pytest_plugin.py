@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 def customerio_simulator() -> Iterator[Callable[..., Simulator]]:
     """Return a factory with the keywords of `customerio_simulator.start`."""
     # Imported late: a plugin is loaded in every run of pytest, also where nobody asks for it.
-    from customerio_simulator import start  # noqa: PLC0415
+    from customerio_simulator import start  # noqa: PLC0415 - not before a test asks for it
 
     with contextlib.ExitStack() as stack:
 

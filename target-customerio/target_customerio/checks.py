@@ -233,7 +233,7 @@ def _properties(schema: Mapping[str, t.Any]) -> Check | None:
     is_typed = any(allowed != ANY_TYPE for allowed in types.values())
     others = _compile(schema.get("additionalProperties", True))
 
-    def check_properties(value: t.Any) -> bool:  # noqa: ANN401
+    def check_properties(value: t.Any) -> bool:  # noqa: ANN401 - any JSON
         if type(value) is not dict:
             return True
         if is_typed:

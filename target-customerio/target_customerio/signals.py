@@ -52,7 +52,7 @@ class Signals:
         woken, waker = socket.socketpair()
         with woken, waker:
             woken.setblocking(False)  # noqa: FBT003 - the standard library's way
-            waker.setblocking(False)  # noqa: FBT003
+            waker.setblocking(False)  # noqa: FBT003 - the API of sockets
             before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
             self._woken = woken
             try:

@@ -444,13 +444,13 @@ class TargetCustomerIO(Target):
             cls.logger.error("%s", end)  # noqa: TRY400 - a sentence for the user, no traceback
             sys.exit(end.exit_code)
         except ConfigValidationError as fault:
-            cls.logger.error("%s", " ".join(fault.errors))  # noqa: TRY400
+            cls.logger.error("%s", " ".join(fault.errors))  # noqa: TRY400 - a sentence, as above
             sys.exit(1)
         except SingerSDKError as fault:
-            cls.logger.error("%s", fault)  # noqa: TRY400
+            cls.logger.error("%s", fault)  # noqa: TRY400 - as above
             sys.exit(1)
         except Exception as fault:  # noqa: BLE001 - whatever it is, a traceback may show a record
-            cls.logger.error("%s", describe_defect(fault))  # noqa: TRY400
+            cls.logger.error("%s", describe_defect(fault))  # noqa: TRY400 - as above
             sys.exit(1)
 
 
