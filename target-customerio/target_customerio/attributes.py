@@ -159,7 +159,7 @@ def _taker(context: StreamContext, never: str | None) -> Step:
 
     def take(draft: Draft) -> None:
         columns, found = draft.columns, draft.attributes
-        if keeps_names and draft.is_foreseen:
+        if keeps_names and draft.shape.is_foreseen:
             if not send_nulls:
                 for column in draft.shape.nulls:
                     columns.pop(column, None)
@@ -198,8 +198,7 @@ def read_times(
         Refused: One cannot be read.
     """
     for column, places in times.items():
-        value = columns.get(column)
-        if value is not None:
+        if (value := columns.get(column)) is not None:
             try:
                 columns[column] = places.convert(value, read)
             except ValueError:

@@ -33,35 +33,24 @@ class Body:
 
     Attributes:
         items: The items in the order in which they came.
+        only_events: Whom they are about, and whether all that concerns them are events.
         size: The exact size of the encoded body in bytes.
     """
 
-    __slots__ = ("_only_events", "items", "size")
+    __slots__ = ("items", "only_events", "size")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
+        self.only_events: dict[str, bool] = {}
         self.size = len(HEAD) + len(TAIL) - 1  # the first item has no comma before it
-        self._only_events: dict[str, bool] = {}
-
-    def has_room(self, item: Item) -> bool:
-        """Tell whether the body stays under the limit with `item` in it."""
-        return self.size + len(item.encoded) + 1 < BODY_BYTES
-
-    def knows(self, identifier: str) -> bool:
-        """Tell whether the body holds an item of `identifier`."""
-        return identifier in self._only_events
-
-    def may_share(self, item: Item) -> bool:
-        """Tell whether `item` may travel with what the body holds of its identifier."""
-        return item.is_event and self._only_events.get(item.identifier, True)
 
     def add(self, item: Item) -> None:
         """Put `item` at the end."""
         self.items.append(item)
         self.size += len(item.encoded) + 1
-        self._only_events[item.identifier] = item.is_event
+        self.only_events[item.identifier] = item.is_event
         if item.also is not None:
-            self._only_events[item.also] = item.is_event
+            self.only_events[item.also] = item.is_event
 
 
 class Packer:
@@ -80,13 +69,14 @@ class Packer:
             The body that had to be closed to make room, if one had to.
         """
         bodies = self._open
-        position = self._earliest(item)
-        first_is_full = position == 0 and not bodies[0].has_room(item)
-        while position < len(bodies) and not bodies[position].has_room(item):
+        position = earliest = self._earliest(item)
+        room = BODY_BYTES - len(item.encoded) - 1
+        while position < len(bodies) and bodies[position].size >= room:
             position += 1
         if position == len(bodies):
             bodies.append(Body())
         bodies[position].add(item)
+        first_is_full = earliest == 0 < position
         return self.take() if first_is_full or len(bodies) > OPEN_BODIES else None
 
     def __bool__(self) -> bool:
@@ -95,7 +85,7 @@ class Packer:
 
     def knows(self, identifier: str) -> bool:
         """Tell whether an item of `identifier` waits."""
-        return any(body.knows(identifier) for body in self._open)
+        return any(identifier in body.only_events for body in self._open)
 
     def take(self) -> Body:
         """Close the first open body and return it; without items if nothing waits."""
@@ -106,9 +96,10 @@ class Packer:
 
     def _earliest(self, item: Item) -> int:
         """Return the position of the first body that keeps `item` behind its predecessors."""
-        bodies = self._open
-        for position in range(len(bodies) - 1, -1, -1):
-            body = bodies[position]
-            if body.knows(item.identifier) or (item.also is not None and body.knows(item.also)):
-                return position if body.may_share(item) else position + 1
+        identifier, also = item.identifier, item.also
+        for position in range(len(self._open) - 1, -1, -1):
+            known = self._open[position].only_events
+            if identifier in known or (also is not None and also in known):
+                may_share = item.is_event and known.get(identifier, True)
+                return position if may_share else position + 1
         return 0

@@ -1,6 +1,6 @@
 """When a STATE may leave: as soon as every record before it has a verdict, and never earlier.
 
-The records between two STATE messages share a `Checkpoint`, a count of verdicts still missing.
+The records between two STATE messages share a `Checkpoint`, which counts them and their verdicts.
 Checkpoints form a queue; when nothing is missing at its front any more, the newest STATE reached is
 emitted. Memory grows with the STATE messages in flight, not with the records.
 """
@@ -17,20 +17,25 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Checkpoint(msgspec.Struct):
+class Checkpoint(msgspec.Struct, eq=False):
     """The records between one STATE and the next.
 
     Attributes:
-        missing: How many of them have no verdict yet.
+        admitted: How many they are; counted by the reading thread alone, so without a lock.
+        settled: How many of them have their verdict.
         state: The STATE value that closes it, as JSON; None while it is still open.
     """
 
-    missing: int = 0
+    admitted: int = 0
+    settled: int = 0
     state: bytes | None = None
 
 
 class Checkpoints:
-    """The queue of checkpoints of one run. Every method may be called from any thread."""
+    """The queue of checkpoints of one run.
+
+    The reading thread alone may admit and close; every other method is for any thread.
+    """
 
     def __init__(self, emit: Callable[[bytes], None]) -> None:
         """Start with one open checkpoint.
@@ -46,15 +51,15 @@ class Checkpoints:
 
     def admit(self) -> Checkpoint:
         """Count one more record in and return the checkpoint that it must settle."""
-        with self._lock:
-            self._open.missing += 1
-            return self._open
+        checkpoint = self._open
+        checkpoint.admitted += 1
+        return checkpoint
 
     def settle(self, checkpoint: Checkpoint, verdicts: int = 1) -> None:
         """Note verdicts of records admitted to `checkpoint`, and emit what has become true."""
         with self._lock:
-            checkpoint.missing -= verdicts
-            if checkpoint.missing == 0:
+            checkpoint.settled += verdicts
+            if checkpoint.settled == checkpoint.admitted:
                 self._emit_settled()
 
     def close(self, state: bytes) -> None:
@@ -81,7 +86,7 @@ class Checkpoints:
 
     def _emit_settled(self) -> None:
         newest = None
-        while self._queue[0].missing == 0 and self._queue[0].state is not None:
+        while (first := self._queue[0]).state is not None and first.settled == first.admitted:
             newest = self._queue.popleft().state
         if newest is not None and not self._stopped:
             self._emit(newest)

@@ -21,6 +21,7 @@ from referencing.exceptions import Unresolvable
 
 from target_customerio.event_id import METADATA_PREFIX
 from target_customerio.items import Rejection
+from target_customerio.shapes import REMEMBERED
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -233,14 +234,16 @@ def _properties(schema: Mapping[str, t.Any]) -> Check | None:
     is_typed = any(allowed != ANY_TYPE for allowed in types.values())
     others = _compile(schema.get("additionalProperties", True))
 
+    typed: set[tuple[object, ...]] = set()  # names followed by types, as far as they are allowed
+
     def check_properties(value: t.Any) -> bool:  # noqa: ANN401 - any JSON
         if type(value) is not dict:
             return True
-        if is_typed:
-            find = types.get
-            for name, member in value.items():
-                if type(member) not in find(name, ANY_TYPE):
-                    return False
+        if is_typed and (signature := (*value, *map(type, value.values()))) not in typed:
+            if any(type(member) not in types.get(name, ANY_TYPE) for name, member in value.items()):
+                return False
+            if len(typed) < REMEMBERED:
+                typed.add(signature)
         for name, check in deeper:
             if name in value and not check(value[name]):
                 return False

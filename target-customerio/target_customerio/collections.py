@@ -67,7 +67,7 @@ class Replacement:
 
     def take(self, item: Item) -> None:
         """Add a row; of what is too large in any case no more is kept."""
-        self._verdicts.add(item.record.checkpoint)
+        self._verdicts.add(item)
         if item.identifier == LEFT_OUT:
             return
         self._bytes += len(item.encoded) + 1

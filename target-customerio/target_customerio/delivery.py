@@ -128,7 +128,9 @@ class Lane:
 
     def _knows(self, identifier: str) -> bool:
         bodies = [*self._full, self._sent] if self._sent else self._full
-        return self._packer.knows(identifier) or any(body.knows(identifier) for body in bodies)
+        return self._packer.knows(identifier) or any(
+            identifier in body.only_events for body in bodies
+        )
 
     def _is_overdue(self) -> bool:
         if self._waiting_since is None:

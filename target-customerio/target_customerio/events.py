@@ -7,7 +7,7 @@ import typing as t
 from target_customerio import limits
 from target_customerio.event_id import (
     canonical,
-    canonical_record,
+    canonical_times,
     derive,
     encode_canonically,
     is_ulid,
@@ -35,12 +35,12 @@ def event_name(columns: Sequence[str]) -> StepKind:
         sources = columns if entry.event_name_column is None else [entry.event_name_column]
         renamed = entry.event_names or {}
 
-        def find(draft: Draft) -> str:
+        def find(columns: dict[str, t.Any]) -> str:
             for column in sources:
-                value = draft.columns.get(column)
+                value = columns.get(column)
                 if isinstance(value, str) and value.strip():
-                    del draft.columns[column]
-                    return renamed.get(value, value)
+                    del columns[column]
+                    return renamed.get(value, value) if renamed else value
                 if value is not None and not isinstance(value, str):
                     raise Refused(Rejection("invalid", column, "the name of an event must be text"))
             names = ", ".join(sources)
@@ -49,7 +49,7 @@ def event_name(columns: Sequence[str]) -> StepKind:
             )
 
         def step(draft: Draft) -> None:
-            name = constant or find(draft)
+            name = constant or find(draft.columns)
             if limits.exceeds(name, limits.EVENT_NAME_BYTES):
                 raise Refused(limits.too_long("event name", "name", limits.EVENT_NAME_BYTES))
             draft.item["name"] = name
@@ -74,11 +74,13 @@ def timestamp(columns: Sequence[str], *, starts_campaigns: bool = False) -> Step
         is_guarded = starts_campaigns and rules.backfill
 
         def step(draft: Draft) -> None:
+            columns = draft.columns
             for column in sources:
-                value = draft.columns.pop(column, None)
+                value = columns.pop(column, None)
                 if value is not None:
-                    draft.moment, draft.time_column = read_time(column, value, counts), column
-                    draft.item["timestamp"] = draft.moment // NANOSECONDS
+                    draft.moment = moment = read_time(column, value, counts)
+                    draft.time_column = column
+                    draft.item["timestamp"] = moment // NANOSECONDS
                     break
             if is_guarded:
                 _refuse_recent(draft.moment, rules.now())
@@ -142,7 +144,10 @@ class _EventId:
         item = draft.item
         if given is None or given == "":
             draft.has_derived_id = True
-            item["id"] = derive([self._stream, item["name"], *self._parts(draft)], draft.moment)
+            parts = [self._stream, item["name"]]
+            if not (self._keys and self._add_key(parts, draft)):
+                parts += ("record", self._whole(draft))
+            item["id"] = derive(parts, draft.moment)
             return
         if isinstance(given, str) and is_ulid(given):
             item["id"] = given
@@ -151,19 +156,26 @@ class _EventId:
             item["id"] = derive([self._stream, item["name"], *own], draft.moment)
         self._refuse_if_taken(draft)
 
-    def _parts(self, draft: Draft) -> list[object]:
-        """Return what makes the event the event that it is."""
-        keys = self._keys
-        if keys and draft.moment is not None:
-            values = {name: draft.record.get(name) for name in keys}
-            key = canonical_record(values, self._key_times)
-            if len(key) == len(keys):  # none of them is null
-                return ["key", draft.identifier, draft.moment, key]
-        return ["record", self._whole(draft)]
+    def _add_key(self, parts: list[object], draft: Draft) -> bool:
+        """Add what makes an event with a key the event that it is; False if it has none."""
+        record, moment = draft.record, draft.moment
+        if moment is None or any(record.get(name) is None for name in self._keys):
+            return False
+        key = {name: canonical(record[name]) for name in self._keys}
+        canonical_times(key, self._key_times)
+        parts += ("key", draft.identifier, moment, key)
+        return True
 
     def _whole(self, draft: Draft) -> dict[str, object]:
-        whole = canonical_record(draft.record, self._times, draft.shape.special)
-        if not draft.is_foreseen:
+        """Return the record in canonical form: times as nanoseconds, nulls left out."""
+        whole, shape = draft.record.copy(), draft.shape
+        for name in shape.nulls:
+            del whole[name]
+        for name, write in shape.variable:
+            whole[name] = write(whole[name])
+        if self._times:
+            canonical_times(whole, self._times)
+        if not shape.is_foreseen:
             without_metadata(whole)
         whole.pop(self._column, None)  # empty, whatever way a tap says that
         if draft.moment is not None:

@@ -83,7 +83,7 @@ class GatheringKinds:
         return Mirror(
             self._caller,
             app,
-            Verdicts(self._ledger, plan),
+            Verdicts(self._ledger),
             segment,
             max_removed_percent=self._max_removed_percent,
             tell=self._tell,
@@ -91,7 +91,7 @@ class GatheringKinds:
 
     def _replacement(self, plan: StreamPlan) -> Gathering:
         goal, replace = find_collection(self._app_of(plan), plan.entry, plan.stream)
-        return Replacement(goal, replace, Verdicts(self._ledger, plan))
+        return Replacement(goal, replace, Verdicts(self._ledger))
 
     def _app_of(self, plan: StreamPlan) -> AppClient:
         if self._app is None:

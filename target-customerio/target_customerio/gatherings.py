@@ -8,6 +8,7 @@ the tap got past it, and its STATE waits until then.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 import msgspec
 
@@ -18,7 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from target_customerio.checkpoints import Checkpoint, Checkpoints
-    from target_customerio.items import Item
+    from target_customerio.items import Item, Origin
     from target_customerio.ledger import Ledger
     from target_customerio.mapping import SchemaMessage, StreamPlan
 
@@ -47,33 +48,22 @@ class Gathering(t.Protocol):
 class Verdicts:
     """Counts records until all of them get their verdict at once."""
 
-    def __init__(self, ledger: Ledger, plan: StreamPlan) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         """Start without a record.
 
         Args:
             ledger: Where the verdicts go.
-            plan: The stream.
         """
-        self.count = 0
         self._ledger = ledger
-        self._plan = plan
-        self._numbers: list[tuple[Checkpoint, int]] = []
+        self._numbers: Counter[Origin] = Counter()
 
-    def add(self, checkpoint: Checkpoint) -> None:
-        """Count one record of a checkpoint."""
-        self.count += 1
-        if self._numbers and self._numbers[-1][0] is checkpoint:
-            checkpoint, number = self._numbers.pop()
-            self._numbers.append((checkpoint, number + 1))
-        else:
-            self._numbers.append((checkpoint, 1))
+    def add(self, item: Item) -> None:
+        """Count the record of an item."""
+        self._numbers[item.record.origin] += 1
 
     def accept(self) -> None:
         """Note that all of them were taken."""
-        for checkpoint, number in self._numbers:
-            self._ledger.accepted_at_once(
-                self._plan.source, self._plan.operation, checkpoint, number
-            )
+        self._ledger.accepted_at_once(self._numbers)
         self._numbers.clear()
 
 

@@ -63,7 +63,7 @@ def person(
 
         def step(draft: Draft) -> None:
             columns = draft.columns
-            for column, kind, identifies in expected if draft.is_foreseen else chosen:
+            for column, kind, identifies in expected if draft.shape.is_foreseen else chosen:
                 value = columns.pop(column, None)
                 if value is None or (text := identifier_text(kind, value)) == "":
                     continue
@@ -131,11 +131,11 @@ def identify(kind: str, text: str | None, where: str = "identifiers") -> tuple[d
     Raises:
         Refused: It cannot be one.
     """
-    field = f"{where}.{kind}"
     if text is None:
-        raise Refused(Rejection("invalid", field, f"{kind} must be text or a whole number"))
+        message = f"{kind} must be text or a whole number"
+        raise Refused(Rejection("invalid", f"{where}.{kind}", message))
     if kind == "id" and limits.exceeds(text, limits.PERSON_ID_BYTES):
-        raise Refused(limits.too_long("id", field, limits.PERSON_ID_BYTES))
+        raise Refused(limits.too_long("id", f"{where}.id", limits.PERSON_ID_BYTES))
     return {kind: text}, f"{kind}:{text.lower() if kind == 'email' else text}"
 
 

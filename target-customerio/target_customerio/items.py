@@ -7,20 +7,32 @@ import msgspec
 from target_customerio.checkpoints import Checkpoint  # noqa: TC001 - msgspec reads annotations
 
 
-class SourceRecord(msgspec.Struct, gc=False):
-    """A record as it came in, kept until it has a verdict.
+class Origin(msgspec.Struct, eq=False, gc=False):
+    """What records of one stream between two STATE messages have in common; known by identity.
 
     Attributes:
         stream: The name of the stream as the tap sent it.
         operation: The operation that the stream means, e.g. `person_event`.
-        line: The RECORD message, byte for byte, without its line end.
-        checkpoint: The count of records to which this one belongs until its verdict.
+        schema: The SCHEMA message, byte for byte, without its line end.
+        checkpoint: The count of records to which they belong until their verdicts.
     """
 
     stream: str
     operation: str
-    line: bytes
+    schema: bytes
     checkpoint: Checkpoint
+
+
+class SourceRecord(msgspec.Struct, gc=False):
+    """A record as it came in, kept until it has a verdict.
+
+    Attributes:
+        line: The RECORD message, byte for byte, without its line end.
+        origin: Where it came from.
+    """
+
+    line: bytes
+    origin: Origin
 
 
 class Item(msgspec.Struct, gc=False):

@@ -13,13 +13,11 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_customerio.checkpoints import Checkpoint, Checkpoints
-    from target_customerio.items import Item, Rejection, SourceRecord
-    from target_customerio.mapping import ReceivedRecord
+    from target_customerio.items import Item, Origin, Rejection, SourceRecord
     from target_customerio.rejects import Rejects
     from target_customerio.summary import Summary
 
-CHECKPOINT_OF = attrgetter("record.checkpoint")
-STREAM_OF = attrgetter("record.stream", "record.operation")
+ORIGIN_OF = attrgetter("record.origin")
 
 JUDGED_FROM = 1_000
 """Verdicts from which on the share of rejects is judged: of a few, one says too much."""
@@ -64,34 +62,24 @@ class Ledger:
         Raises:
             RunEnded: A STATE may leave, but the rejected records before it cannot be written.
         """
-        with self._lock:
-            self._verdicts += len(items)
-            for (stream, operation), number in Counter(map(STREAM_OF, items)).items():
-                self._summary.of(stream, operation).accepted += number
-            self._judge()
-        checkpoints = list(map(CHECKPOINT_OF, items))
-        numbers = Counter(map(id, checkpoints))  # by identity: equal ones are not the same
-        for checkpoint in dict(zip(map(id, checkpoints), checkpoints, strict=True)).values():
-            self._checkpoints.settle(checkpoint, numbers[id(checkpoint)])
+        self.accepted_at_once(Counter(map(ORIGIN_OF, items)))
 
-    def accepted_at_once(
-        self, stream: str, operation: str, checkpoint: Checkpoint, number: int
-    ) -> None:
+    def accepted_at_once(self, numbers: Counter[Origin]) -> None:
         """Note that Customer.io took records of which only the number was kept.
 
         Args:
-            stream: Their stream.
-            operation: What they mean.
-            checkpoint: Where they belong.
-            number: How many they are.
+            numbers: How many they are, by where they came from.
 
         Raises:
             RunEnded: A STATE may leave, but the rejected records before it cannot be written.
         """
         with self._lock:
-            self._verdicts += number
-            self._summary.of(stream, operation).accepted += number
-        self._checkpoints.settle(checkpoint, number)
+            for origin, number in numbers.items():
+                self._verdicts += number
+                self._summary.of(origin.stream, origin.operation).accepted += number
+            self._judge()
+        for origin, number in numbers.items():
+            self._checkpoints.settle(origin.checkpoint, number)
 
     def rejected(self, record: SourceRecord, rejection: Rejection) -> None:
         """Note that a record was refused, by us or by Customer.io.
@@ -99,13 +87,14 @@ class Ledger:
         Raises:
             RunEnded: Too many were refused, or the rejected record cannot be written.
         """
-        self._rejects.write(t.cast("ReceivedRecord", record), rejection)  # as all of a run are
+        origin = record.origin
+        self._rejects.write(record, rejection)
         with self._lock:
             self._verdicts += 1
             self._rejected += 1
-            self._summary.note_rejected(record.stream, record.operation, rejection)
+            self._summary.note_rejected(origin.stream, origin.operation, rejection)
             self._judge()
-        self._checkpoints.settle(record.checkpoint)
+        self._checkpoints.settle(origin.checkpoint)
 
     def _judge(self) -> None:
         """End the run when too many are refused, even if all that is on its way were taken.

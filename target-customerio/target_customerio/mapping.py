@@ -15,7 +15,7 @@ from target_customerio.checks import RecordCheck, SchemaError
 from target_customerio.errors import RunEnded
 from target_customerio.event_id import BroughtIds, Repetitions
 from target_customerio.identifiers import Fitness
-from target_customerio.items import Item, Rejection, SourceRecord
+from target_customerio.items import Item, Origin, Rejection, SourceRecord
 from target_customerio.operations import OPERATIONS, operation_of
 from target_customerio.shapes import Shapes
 from target_customerio.steps import Draft, Refused, StreamContext, encode
@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.mapper import PluginMapper, StreamMap
 
+    from target_customerio.checkpoints import Checkpoint
     from target_customerio.guards import Deletions
     from target_customerio.operations import Operation
     from target_customerio.shapes import Shape
@@ -38,16 +39,6 @@ if t.TYPE_CHECKING:
 TOO_DEEP = Rejection("invalid", None, "the record is nested too deep")
 DELETED_AT = "_sdc_deleted_at"
 NO_DELETE = Rejection("invalid", DELETED_AT, "what the record says cannot be deleted")
-
-
-class ReceivedRecord(SourceRecord, gc=False):
-    """A record with the SCHEMA under which it came.
-
-    Attributes:
-        schema: The SCHEMA message, byte for byte, without its line end.
-    """
-
-    schema: bytes
 
 
 class StreamPlan:
@@ -86,16 +77,16 @@ class StreamPlan:
         self.entry = context.entry
         self.counts = context.counts
         self._is_event = operation.is_event
-        self._keys = context.keys
         self._check = check
-        self._shapes = Shapes(context.foreseen(), check.is_typed if check else lambda _: True)
+        is_typed = check.is_typed if check else lambda _: True
+        self._shapes = Shapes(context.foreseen(), context.keys, is_typed)
         self._build = operation.compile(context)
         self._repetitions = repetitions
         self._deletions = deletions
         self._fitness = Fitness()
         self._is_deletion = operation.is_deletion
         self._reads_marks = context.rules.delete_marked and not operation.is_deletion
-        self._undo = undo.compile(context) if (undo := operation.undone_by) else None
+        self._undo = undo.compile(context) if (undo := operation.undone_by) else _refuse_undoing
         self._undo_is_deletion = undo is not None and undo.is_deletion
         has_id = (context.entry.event_id or "event_id") in context.columns
         self.says = (
@@ -125,55 +116,58 @@ class StreamPlan:
         if isinstance(mapped, Rejection):
             raise Refused(mapped)
         try:
-            shape = self._shapes.of(record)
-            check = self._check
-            if (
-                check is not None
-                and not (shape.is_typed and check.is_surely_valid(record))
-                and (broken := check.find_fault(record))
-            ):
-                raise Refused(broken)
+            shape = self._checked(record)
             if mapped is not record:
                 shape = self._shapes.of(mapped)
             if self._reads_marks and record.get(DELETED_AT):
-                return self._undoing(mapped, shape, source)
-            return self._item(mapped, shape, source)
+                build, is_deletion = self._undo, self._undo_is_deletion
+            elif shape.lacks:
+                message = f"the record lacks its key {shape.lacks}"
+                raise Refused(Rejection("missing_key", shape.lacks, message))
+            else:
+                build, is_deletion = self._build, self._is_deletion
+            draft = build(mapped, shape)
+            encoded = encode(draft.item)
         except RecursionError:
             raise Refused(TOO_DEEP) from None
-
-    def _undoing(self, record: dict[str, t.Any], shape: Shape, source: SourceRecord) -> Item:
-        if self._undo is None:
-            raise Refused(NO_DELETE)
-        return self._made(self._undo(record, shape), self._undo_is_deletion, source)
-
-    def _item(self, record: dict[str, t.Any], shape: Shape, source: SourceRecord) -> Item:
-        for key in self._keys:
-            if key not in record:
-                raise Refused(Rejection("missing_key", key, f"the record lacks its key {key}"))
-        return self._made(self._build(record, shape), self._is_deletion, source)
-
-    def _made(self, draft: Draft, is_deletion: bool, source: SourceRecord) -> Item:  # noqa: FBT001
-        encoded = encode(draft.item)
         if too_large := limits.check_item(encoded):
             raise Refused(too_large)
-        if draft.has_derived_id:
-            self.counts.derived_ids += 1
-            if self._repetitions.note(draft.item["id"]):
-                self.counts.identical += 1
-        if not self._fitness.is_settled:
-            self._fitness.look(draft.identifier)
-            self.counts.misfit = self._fitness.doubt
+        self._count(draft)
         if is_deletion:
             self._deletions.note(self.stream, self.operation)
             self.counts.deletes += 1
         return Item(encoded, draft.identifier, self._is_event, source, draft.also)
+
+    def _checked(self, record: dict[str, t.Any]) -> Shape:
+        """Hold a record against its schema, and return its shape."""
+        shape, check = self._shapes.of(record), self._check
+        if check is None or (shape.is_typed and check.is_surely_valid(record)):
+            return shape
+        if broken := check.find_fault(record):
+            raise Refused(broken)
+        return shape
+
+    def _count(self, draft: Draft) -> None:
+        """Note what the user should know about the items of the stream."""
+        counts = self.counts
+        if draft.has_derived_id:
+            counts.derived_ids += 1
+            if self._repetitions.note(draft.item["id"]):
+                counts.identical += 1
+        if not self._fitness.is_settled:
+            self._fitness.look(draft.identifier)
+            counts.misfit = self._fitness.doubt
+
+
+def _refuse_undoing(_: dict[str, t.Any], __: Shape) -> Draft:
+    raise Refused(NO_DELETE)
 
 
 Transform: t.TypeAlias = "Callable[[dict[str, t.Any]], dict[str, t.Any] | Rejection | None]"
 """Returns the record as a stream map has it, None if it filters it out, or why it failed."""
 
 
-class Route(t.NamedTuple):
+class Route:
     """What one RECORD of a stream becomes; a stream has several if stream maps copy it.
 
     Attributes:
@@ -181,8 +175,32 @@ class Route(t.NamedTuple):
         plan: How the record becomes an item.
     """
 
-    transform: Transform | None
-    plan: StreamPlan
+    def __init__(self, transform: Transform | None, plan: StreamPlan, schema: bytes) -> None:
+        """Wait for the first record.
+
+        Args:
+            transform: The stream map; None if the record stays as it is.
+            plan: How the record becomes an item.
+            schema: The SCHEMA message, byte for byte.
+        """
+        self.transform = transform
+        self.plan = plan
+        self._schema = schema
+        self._origin: Origin | None = None
+
+    def source(self, line: bytes, checkpoint: Checkpoint) -> SourceRecord:
+        """Return what is kept of a record until its verdict.
+
+        Args:
+            line: The RECORD message, byte for byte.
+            checkpoint: The count of records to which it belongs.
+        """
+        origin = self._origin
+        if origin is None or origin.checkpoint is not checkpoint:
+            plan = self.plan
+            origin = Origin(plan.source, plan.operation, self._schema, checkpoint)
+            self._origin = origin
+        return SourceRecord(line, origin)
 
 
 class SchemaMessage(msgspec.Struct):
@@ -236,11 +254,12 @@ class Mapping:
         self._repetitions = Repetitions()
         self._brought = BroughtIds()
 
-    def plan(self, message: SchemaMessage) -> list[Route]:
+    def plan(self, message: SchemaMessage, line: bytes) -> list[Route]:
         """Return what the records after a SCHEMA become; nothing if the stream is left out.
 
         Args:
             message: The SCHEMA message.
+            line: The same, byte for byte.
 
         Raises:
             RunEnded: The stream means no operation, or schema and settings contradict each other.
@@ -251,13 +270,11 @@ class Mapping:
             route
             for stream_map in self._mapper.stream_maps[stream]
             if not isinstance(stream_map, RemoveRecordTransform)
-            and (route := self._route(stream, stream_map, message.schema))
+            and (route := self._route(message, line, stream_map))
         ]
 
-    def _route(
-        self, stream: str, stream_map: StreamMap, original: dict[str, t.Any]
-    ) -> Route | None:
-        name = stream_map.stream_alias
+    def _route(self, message: SchemaMessage, line: bytes, stream_map: StreamMap) -> Route | None:
+        stream, name = message.stream, stream_map.stream_alias
         entry = self._entries.find(name)
         operation = operation_of(name, entry)
         if operation is None:
@@ -285,11 +302,11 @@ class Mapping:
         plan = StreamPlan(
             operation,
             context,
-            check=self._check(stream, original) if self._check_records else None,
+            check=self._check(stream, message.schema) if self._check_records else None,
             repetitions=self._repetitions,
             deletions=self._deletions,
         )
-        return Route(None if is_same else _guarded(stream_map.transform), plan)
+        return Route(None if is_same else _guarded(stream_map.transform), plan, line)
 
     @staticmethod
     def _check(name: str, schema: dict[str, t.Any]) -> RecordCheck:

@@ -84,7 +84,7 @@ class Operation(msgspec.Struct, frozen=True):
         common = self.item
 
         def build(record: dict[str, t.Any], shape: Shape) -> Draft:
-            draft = Draft(record, common.copy(), shape)
+            draft = Draft(record, record.copy(), common.copy(), shape)
             for step in compiled:
                 step(draft)
             return draft

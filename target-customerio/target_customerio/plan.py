@@ -84,7 +84,7 @@ class Planner:
 
     def submit(self, item: Item) -> None:
         """Take one item over."""
-        planned, packer = self._of(item.record.stream, item.record.operation)
+        planned, packer = self._of(item.record.origin.stream, item.record.origin.operation)
         planned.items += 1
         planned.events += item.is_event
         planned.deletes += find_action(item.encoded).action in DELETING

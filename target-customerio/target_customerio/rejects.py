@@ -29,8 +29,7 @@ else:
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_customerio.items import Rejection
-    from target_customerio.mapping import ReceivedRecord
+    from target_customerio.items import Rejection, SourceRecord
 
 PENDING_BYTES = 4_000_000
 """How much is gathered at most between two flushes."""
@@ -160,15 +159,16 @@ class Rejects:
         """Where the rejected records lie."""
         return self._store.location
 
-    def write(self, record: ReceivedRecord, rejection: Rejection) -> None:
+    def write(self, record: SourceRecord, rejection: Rejection) -> None:
         """Take a rejected record over; `flush` makes it last.
 
         Raises:
             RunEnded: So much had gathered that it was flushed, and that failed.
         """
+        origin = record.origin
         message = msgspec.json.decode(record.line, type=dict[str, msgspec.Raw])
         reason = {
-            "operation": record.operation,
+            "operation": origin.operation,
             **msgspec.structs.asdict(rejection),
             "time": f"{self._now():%Y-%m-%dT%H:%M:%SZ}",
             "run_id": self.run_id,
@@ -176,9 +176,9 @@ class Rejects:
         message["rejection"] = msgspec.Raw(msgspec.json.encode(reason))
         with self._lock:
             self.count += 1
-            if self._schemas.get(record.stream) != record.schema:
-                self._schemas[record.stream] = record.schema
-                self._add(record.schema)
+            if self._schemas.get(origin.stream) != origin.schema:
+                self._schemas[origin.stream] = origin.schema
+                self._add(origin.schema)
             self._add(msgspec.json.encode(message))
             if self._pending_bytes >= PENDING_BYTES:
                 self._flush()
@@ -240,5 +240,5 @@ class CountedRejects(Rejects):
     """Counts rejected records and keeps none, in a run that only plans."""
 
     @override
-    def write(self, record: ReceivedRecord, rejection: Rejection) -> None:
+    def write(self, record: SourceRecord, rejection: Rejection) -> None:
         self.count += 1

@@ -200,7 +200,7 @@ class Mirror:
 
     def take(self, item: Item) -> None:
         """Note a member."""
-        self._verdicts.add(item.record.checkpoint)
+        self._verdicts.add(item)
         if item.identifier == LEFT_OUT:
             return
         member = msgspec.json.decode(item.encoded, type=Member)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import typing as t
 
+from target_customerio.event_id import CANONICAL
+
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 REMEMBERED = 10_000
 """How many shapes are remembered: twelve columns that may be null have 4,096."""
-
-PLAIN = frozenset({str, int, bool})
-"""Types of values that are written in one way only."""
 
 
 class Shape(t.NamedTuple):
@@ -25,14 +24,17 @@ class Shape(t.NamedTuple):
     Attributes:
         is_typed: Whether the schema allows values of these types in these columns.
         is_foreseen: Whether the schema names all columns, and none of them is metadata.
+        lacks: The first key column that is missing; empty if none is.
         nulls: The columns that are null.
-        special: The columns that are not plain: null, numbers with a fraction, objects, arrays.
+        variable: The columns whose values can be written in several ways, each with what writes
+            them in one.
     """
 
     is_typed: bool
     is_foreseen: bool
+    lacks: str
     nulls: tuple[str, ...]
-    special: tuple[str, ...]
+    variable: tuple[tuple[str, Callable[[t.Any], object]], ...]
 
 
 class Shapes(dict["tuple[t.Any, ...]", Shape]):
@@ -41,16 +43,19 @@ class Shapes(dict["tuple[t.Any, ...]", Shape]):
     def __init__(
         self,
         foreseen: frozenset[str],
+        keys: Sequence[str],
         is_typed: Callable[[Iterable[tuple[str, type]]], bool],
     ) -> None:
         """Start without a shape.
 
         Args:
             foreseen: The schema's columns without metadata.
+            keys: The key columns.
             is_typed: Tells whether the schema allows columns with values of these types.
         """
         super().__init__()
         self._foreseen = foreseen
+        self._keys = keys
         self._is_typed = is_typed
 
     def of(self, record: dict[str, t.Any]) -> Shape:
@@ -66,8 +71,9 @@ class Shapes(dict["tuple[t.Any, ...]", Shape]):
         shape = Shape(
             self._is_typed(columns),
             self._foreseen.issuperset(names),
+            next((key for key in self._keys if key not in names), ""),
             tuple(name for name, kind in columns if kind is type(None)),
-            tuple(name for name, kind in columns if kind not in PLAIN),
+            tuple((name, CANONICAL[kind]) for name, kind in columns if kind in CANONICAL),
         )
         if len(self) >= REMEMBERED:
             self.clear()

@@ -95,49 +95,32 @@ class StreamContext(msgspec.Struct, frozen=True):
         return frozenset(name for name in self.columns if not name.startswith(METADATA_PREFIX))
 
 
-class Draft:
+class Draft(msgspec.Struct, gc=False):
     """An item in the making.
 
     Attributes:
         record: The record; never changed.
         columns: What no step has taken yet.
         item: The Track v2 item.
+        shape: What is known about the record from its columns and types.
         attributes: Its attributes.
         identifier: Whom it is about, as sent.
         also: Whom else it is about, if anyone.
         moment: When it happened, in nanoseconds since 1970; None if it does not say.
         time_column: The column that said so.
         has_derived_id: Whether its id is made of what it says.
-        is_foreseen: Whether all its columns are, so that steps may skip looking for others.
-        shape: What is known about the record from its columns and types.
     """
 
-    __slots__ = (
-        "also",
-        "attributes",
-        "columns",
-        "has_derived_id",
-        "identifier",
-        "is_foreseen",
-        "item",
-        "moment",
-        "record",
-        "shape",
-        "time_column",
-    )
-
-    def __init__(self, record: dict[str, t.Any], item: dict[str, t.Any], shape: Shape) -> None:
-        self.record = record
-        self.columns = record.copy()
-        self.item = item
-        self.attributes: dict[str, t.Any] = {}
-        self.identifier = ""
-        self.also: str | None = None
-        self.moment: int | None = None
-        self.time_column = ""
-        self.has_derived_id = False
-        self.is_foreseen = shape.is_foreseen
-        self.shape = shape
+    record: dict[str, t.Any]
+    columns: dict[str, t.Any]
+    item: dict[str, t.Any]
+    shape: Shape
+    attributes: dict[str, t.Any] = {}
+    identifier: str = ""
+    also: str | None = None
+    moment: int | None = None
+    time_column: str = ""
+    has_derived_id: bool = False
 
 
 Step: t.TypeAlias = Callable[[Draft], None]
@@ -176,6 +159,6 @@ def read_time(field: str, value: object, counts: StreamCounts) -> int:
         moment = nanoseconds(value)
     except ValueError:
         raise Refused(Rejection("parse_error", field, UNREADABLE_TIME)) from None
-    if moment and in_milliseconds(value):
+    if in_milliseconds(value):
         counts.milliseconds += 1
     return moment

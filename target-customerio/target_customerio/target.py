@@ -33,7 +33,7 @@ from target_customerio.gathering_kinds import GatheringKinds
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
-from target_customerio.mapping import Mapping, ReceivedRecord, Route, SchemaMessage
+from target_customerio.mapping import Mapping, Route, SchemaMessage
 from target_customerio.plan import Planner
 from target_customerio.reader import MessageReader
 from target_customerio.rejects import CountedRejects, Rejects, new_run_id, utc_now
@@ -207,7 +207,8 @@ class TargetCustomerIO(Target):
             return
         if message.stream == connection.STREAM:
             self._check_connection()
-        routes = [] if message.stream == connection.STREAM else self._mapping.plan(message)
+        is_test = message.stream == connection.STREAM
+        routes = [] if is_test else self._mapping.plan(message, reader.line)
         for route in routes:
             if not self._settings.dry_run:
                 self._gatherings.open(route.plan, message)
@@ -219,41 +220,31 @@ class TargetCustomerIO(Target):
 
     @override
     def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:
-        stream = message_dict.get("stream")
-        record = message_dict.get("record")
-        if not isinstance(stream, str) or type(record) is not dict:
-            self.message_reader.fail("is a RECORD that lacks its stream or its record")
-        if stream not in self._routes:
-            self.message_reader.fail(
-                "is a RECORD before the SCHEMA of its stream", RecordBeforeSchema
-            )
-        routes = self._routes[stream]
+        reader = self.message_reader
+        stream, record = message_dict.get("stream"), message_dict.get("record")
+        if type(stream) is not str or type(record) is not dict:
+            reader.fail("is a RECORD that lacks its stream or its record")
+        routes = self._routes.get(stream)
+        if routes is None:
+            reader.fail("is a RECORD before the SCHEMA of its stream", RecordBeforeSchema)
+        if not routes and stream != connection.STREAM:
+            self._summary.skipped[stream] += 1
         is_gathered = stream in self._gatherings.sources
         if is_gathered:
             self._gatherings.note_record(stream)
-        for transform, plan in routes:
-            mapped = record if transform is None else transform(record)
+        for route in routes:
+            mapped = record if route.transform is None else route.transform(record)
             if mapped is None:
                 continue
-            source = ReceivedRecord(
-                stream,
-                plan.operation,
-                self.message_reader.line,
-                self._ledger.admit(),
-                self._schemas[stream],
-            )
+            source = route.source(reader.line, self._ledger.admit())
             try:
-                item = plan.item(record, mapped, source)
+                item = route.plan.item(record, mapped, source)
+                if not (is_gathered and self._gatherings.take(route.plan, item)):
+                    self._delivery.submit(item)
             except Refused as refused:
                 self._ledger.rejected(source, refused.rejection)
-                continue
-            try:
-                if not (is_gathered and self._gatherings.take(plan, item)):
-                    self._delivery.submit(item)
             except DeliveryStopped as stopped:
                 raise RunEnded(str(stopped)) from None
-        if not routes and stream != connection.STREAM:
-            self._summary.skipped[stream] += 1
 
     @override
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:

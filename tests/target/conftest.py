@@ -15,7 +15,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.errors import RunEnded
 from target_customerio.guards import Deletions
-from target_customerio.mapping import Mapping, ReceivedRecord, SchemaMessage
+from target_customerio.mapping import Mapping, SchemaMessage
 from target_customerio.steps import Refused, Rules
 from target_customerio.streams import StreamEntries, read_entries
 from target_customerio.summary import Summary
@@ -50,7 +50,7 @@ class Workshop:
 
     def plan(self, stream: str, properties: dict[str, Any] | None = None, keys: Any = None) -> list:
         schema = {"type": "object", "properties": properties or {}}
-        return self.mapping.plan(SchemaMessage(stream, schema, keys))
+        return self.mapping.plan(SchemaMessage(stream, schema, keys), b"{}")
 
     def item(self, stream, record, properties=None, keys=None) -> dict[str, Any]:
         """Return the item that one record becomes."""
@@ -60,7 +60,7 @@ class Workshop:
     @staticmethod
     def item_of(route, record) -> dict[str, Any]:
         mapped = record if route.transform is None else route.transform(record)
-        source = ReceivedRecord("stream", "operation", b"{}", Checkpoint(), b"{}")
+        source = route.source(b"{}", Checkpoint())
         return json.loads(route.plan.item(record, mapped, source).encoded)
 
     def rejection(self, stream, record, properties=None, keys=None) -> Rejection:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from target_customerio.batching import BODY_BYTES, OPEN_BODIES, Packer, encode_body
 from target_customerio.checkpoints import Checkpoint
-from target_customerio.items import Item, SourceRecord
+from target_customerio.items import Item, Origin, SourceRecord
 
-RECORD = SourceRecord("stream", "operation", b"{}", Checkpoint())
+RECORD = SourceRecord(b"{}", Origin("stream", "operation", b"{}", Checkpoint()))
 
 
 def item(identifier: str, size: int = 100, *, is_event: bool = True, number: int = 0) -> Item:

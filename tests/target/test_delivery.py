@@ -14,14 +14,16 @@ from target_customerio.api import DeliveryStopped
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RunEnded
-from target_customerio.items import Item, SourceRecord
+from target_customerio.items import Item, Origin, SourceRecord
+
+ORIGIN = Origin("stream", "operation", b"{}", Checkpoint())
 
 
 def make_item(
     number: int, identifier: str, *, is_event: bool = True, size: int = 0, also: str | None = None
 ) -> Item:
     encoded = json.dumps({"number": number, "padding": "x" * size}).encode()
-    record = SourceRecord("stream", "operation", str(number).encode(), Checkpoint())
+    record = SourceRecord(str(number).encode(), ORIGIN)
     return Item(encoded, identifier, is_event, record, also)
 
 

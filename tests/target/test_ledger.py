@@ -5,9 +5,8 @@ import pytest
 from target_customerio.api import Traffic
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.errors import RunEnded
-from target_customerio.items import Item, Rejection
+from target_customerio.items import Item, Origin, Rejection, SourceRecord
 from target_customerio.ledger import Ledger
-from target_customerio.mapping import ReceivedRecord
 from target_customerio.rejects import Rejects
 from target_customerio.summary import Summary
 
@@ -30,9 +29,10 @@ class Desk:
         self.rejects.flush()
         self.states.append(value)
 
-    def record(self, stream: str = "s") -> ReceivedRecord:
+    def record(self, stream: str = "s") -> SourceRecord:
         self.summary.of(stream, "person_event").records += 1
-        return ReceivedRecord(stream, "person_event", b'{"n":1}', self.ledger.admit(), b"{}")
+        origin = Origin(stream, "person_event", b"{}", self.ledger.admit())
+        return SourceRecord(b'{"n":1}', origin)
 
     def items(self, number: int, stream: str = "s") -> list[Item]:
         return [
@@ -97,7 +97,7 @@ def test_rejects_are_judged_from_a_thousand_verdicts_on(tmp_path):
     with pytest.raises(RunEnded, match="More than 10 %") as ended:
         desk.ledger.rejected(last, WHY)
     assert "max_rejected_percent" in str(ended.value)
-    desk.checkpoints.settle(last.checkpoint)  # a verdict that comes too late
+    desk.checkpoints.settle(last.origin.checkpoint)  # a verdict that comes too late
     assert desk.states == []
 
 

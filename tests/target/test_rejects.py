@@ -10,8 +10,7 @@ import pytest
 from target_customerio import rejects as rejects_room
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.errors import RunEnded
-from target_customerio.items import Rejection
-from target_customerio.mapping import ReceivedRecord
+from target_customerio.items import Origin, Rejection, SourceRecord
 from target_customerio.rejects import Rejects, new_run_id
 
 NOW = datetime(2026, 11, 21, 20, 14, 3, tzinfo=timezone.utc)
@@ -20,8 +19,8 @@ SCHEMA = b'{"type":"SCHEMA","stream":"s","schema":{"properties":{}},"key_propert
 OTHER_SCHEMA = b'{"type":"SCHEMA","stream":"s","schema":{},"key_properties":["id"]}'
 
 
-def received(line: bytes, schema: bytes = SCHEMA, stream: str = "s") -> ReceivedRecord:
-    return ReceivedRecord(stream, "person_event", line, Checkpoint(), schema)
+def received(line: bytes, schema: bytes = SCHEMA, stream: str = "s") -> SourceRecord:
+    return SourceRecord(line, Origin(stream, "person_event", schema, Checkpoint()))
 
 
 def line(number: int) -> bytes:

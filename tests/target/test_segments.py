@@ -9,7 +9,7 @@ import pytest
 from target_customerio.answers import Answer
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.errors import RunEnded
-from target_customerio.items import Item, SourceRecord
+from target_customerio.items import Item, Origin, SourceRecord
 from target_customerio.segments import Mirror
 
 A = {"cio_id": "c1", "id": "a", "email": "A@b.c"}
@@ -56,7 +56,7 @@ def compare():
         )
         for identifiers in wanted:
             encoded = json.dumps({"identifiers": identifiers}).encode()
-            source = SourceRecord("s", "segment_mirror", b"", Checkpoint())
+            source = SourceRecord(b"", Origin("s", "segment_mirror", b"{}", Checkpoint()))
             made.take(Item(encoded, "somebody", False, source))  # noqa: FBT003 - no event
         made.finish(has_rejects=False)
         assert verdicts[-1] == "accepted"

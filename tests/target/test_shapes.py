@@ -4,18 +4,23 @@ from decimal import Decimal
 
 from target_customerio import shapes
 from target_customerio.checks import RecordCheck
+from target_customerio.event_id import CANONICAL
 from target_customerio.shapes import Shapes
 
 SCHEMA = {"properties": {"a": {"type": ["string", "null"]}, "b": {"type": "number"}, "_sdc_c": {}}}
 
 
 def shapes_of(schema) -> Shapes:
-    return Shapes(frozenset({"a", "b"}), RecordCheck(schema).is_typed)
+    return Shapes(frozenset({"a", "b"}), ("b",), RecordCheck(schema).is_typed)
 
 
 def test_a_shape_tells_what_follows_from_columns_and_types():
     shape = shapes_of(SCHEMA).of({"a": None, "b": Decimal("1.5")})
-    assert shape == (True, True, ("a",), ("a", "b"))
+    assert shape == (True, True, "", ("a",), (("b", CANONICAL[Decimal]),))
+
+
+def test_a_missing_key_is_seen():
+    assert shapes_of(SCHEMA).of({"a": "x"}).lacks == "b"
 
 
 def test_a_type_that_the_schema_forbids_is_seen():
