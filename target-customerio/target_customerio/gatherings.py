@@ -150,9 +150,18 @@ class Gatherings:
         """Note a record of a stream as the tap names it, whatever becomes of it."""
         self._follow(stream, is_followed=False)
 
-    def note_end(self, stream: str | None = None) -> None:
-        """Note that the tap got past the records before: of one stream, or of all."""
+    def note_version(self, stream: str) -> None:
+        """Note an ACTIVATE_VERSION of a stream as the tap names it: the stream is whole."""
         self._follow(stream, is_followed=True)
+
+    def note_state(self, state: dict[str, t.Any]) -> None:
+        """Note a STATE: the tap got past the records before, unless it says that a stream is cut.
+
+        Args:
+            state: Its value.
+        """
+        for each in self._open.values():
+            each.is_followed = not is_unfinished(state, each.plan.source)
 
     def flush(self) -> None:
         """Send what can be sent before the end."""
@@ -171,7 +180,10 @@ class Gatherings:
             if each.gathering.needs_end and not counts.records:
                 yield f"{nothing} it brought no records."
             elif each.gathering.needs_end and not each.is_followed:
-                yield f"{nothing} no STATE or ACTIVATE_VERSION followed its last record."
+                yield (
+                    f"{nothing} no STATE or ACTIVATE_VERSION that calls the stream whole followed "
+                    "its last record."
+                )
             else:
                 try:
                     each.gathering.finish(has_rejects=bool(counts.rejected))
@@ -190,7 +202,26 @@ class Gatherings:
                     "since the run ended before its input."
                 )
 
-    def _follow(self, stream: str | None, *, is_followed: bool) -> None:
+    def _follow(self, stream: str, *, is_followed: bool) -> None:
         for each in self._open.values():
-            if stream is None or each.plan.source == stream:
+            if each.plan.source == stream:
                 each.is_followed = is_followed
+
+
+def is_unfinished(state: dict[str, t.Any], stream: str) -> bool:
+    """Tell whether a STATE says that a stream was cut: then it holds `progress_markers` of it.
+
+    That is the word of the Singer SDK for what becomes a bookmark once the stream is whole.
+
+    Args:
+        state: The value of the STATE.
+        stream: The stream as the tap names it.
+    """
+    bookmark = _object(_object(state.get("bookmarks")).get(stream))
+    partitions = bookmark.get("partitions")
+    parts = [bookmark, *(partitions if isinstance(partitions, list) else ())]
+    return any(_object(part).get("progress_markers") for part in parts)
+
+
+def _object(value: object) -> dict[str, t.Any]:
+    return value if isinstance(value, dict) else {}

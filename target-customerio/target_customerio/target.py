@@ -250,14 +250,14 @@ class TargetCustomerIO(Target):
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
         if not isinstance(message_dict.get("value"), dict):
             self.message_reader.fail("is a STATE that lacks its value")
-        self._gatherings.note_end()
+        self._gatherings.note_state(message_dict["value"])
         if message_dict["value"]:
             line = self.message_reader.line
             self._checkpoints.close(bytes(msgspec.json.decode(line, type=StateMessage).value))
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, t.Any]) -> None:
-        self._gatherings.note_end(str(message_dict.get("stream")))
+        self._gatherings.note_version(str(message_dict.get("stream")))
         self.logger.debug("A version of a stream means nothing to Customer.io: ignored.")
 
     @override

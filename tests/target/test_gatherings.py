@@ -151,7 +151,7 @@ def test_a_mirror_removes_no_larger_share_than_allowed(segment, mirror, singer, 
 @pytest.mark.parametrize(
     ("keep", "text"),
     [
-        (slice(0, -1), "no STATE or ACTIVATE_VERSION followed"),
+        (slice(0, -1), "no STATE or ACTIVATE_VERSION that calls the stream whole"),
         (slice(0, 1), "brought no records"),
     ],
 )
@@ -165,6 +165,22 @@ def test_an_empty_table_with_a_state_removes_nobody(segment, mirror, singer, mem
     messages = [singer.SCHEMA("s", {"id": "string"}), singer.STATE(done=1)]
     done = mirror(messages)
     assert (done.exit_code, members(segment), done.states) == (1, set("abcd"), [])
+
+
+CUT = {"progress_markers": {"Note": "Not read to its end."}}
+
+
+@pytest.mark.parametrize("bookmark", [CUT, {"partitions": [{"context": {}}, CUT]}])
+def test_a_state_that_calls_the_stream_cut_is_no_end(segment, mirror, singer, members, bookmark):
+    done = mirror([*members_of(singer, "a"), singer.STATE(bookmarks={"s": bookmark})])
+    assert (done.exit_code, members(segment), done.states) == (1, set("abcd"), [])
+    assert "no STATE or ACTIVATE_VERSION that calls the stream whole" in done.error
+
+
+def test_a_state_that_calls_another_stream_cut_is_an_end(segment, mirror, singer, members):
+    whole = singer.STATE(bookmarks={"s": {"progress_markers": {}}, "other": CUT, "odd": None})
+    done = mirror([*members_of(singer, "a"), whole])
+    assert (done.exit_code, members(segment)) == (0, {"a"})
 
 
 def test_a_version_counts_as_an_end(segment, mirror, singer, members):
