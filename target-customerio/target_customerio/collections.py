@@ -50,6 +50,7 @@ class Replacement:
     """The rows that a collection shall hold."""
 
     needs_end = True
+    waiting_since: float | None = None
 
     def __init__(self, goal: str, replace: Callable[[bytes], None], verdicts: Verdicts) -> None:
         """Start without a row.

@@ -7,12 +7,14 @@ the tap got past it, and its STATE waits until then.
 
 from __future__ import annotations
 
+import time
 import typing as t
 from collections import Counter
 
 import msgspec
 
 from target_customerio.api import DeliveryStopped
+from target_customerio.delivery import PATIENCE
 from target_customerio.errors import RunEnded
 
 if t.TYPE_CHECKING:
@@ -30,10 +32,13 @@ class Gathering(t.Protocol):
     Attributes:
         goal: What no other stream of the run may have as well, e.g. `segment 7`; empty if none.
         needs_end: Whether it acts only if the stream was read to its end.
+        waiting_since: When the oldest record came that could be sent and was not, in seconds of
+            `time.monotonic`; None if none waits.
     """
 
     goal: str
     needs_end: bool
+    waiting_since: float | None
 
     def take(self, item: Item) -> None:
         """Take one record over."""
@@ -91,14 +96,20 @@ class Gatherings:
     """
 
     def __init__(
-        self, make: Callable[[StreamPlan], Gathering | None], checkpoints: Checkpoints
+        self,
+        make: Callable[[StreamPlan], Gathering | None],
+        checkpoints: Checkpoints,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
         """Start without any.
 
         Args:
             make: Returns the gathering of a stream; None if its records are sent one by one.
             checkpoints: Hold STATE back.
+            patience: Seconds that records wait for others to share a call while a STATE waits.
         """
+        self._patience = patience
         self.sources: set[str] = set()
         self._make = make
         self._checkpoints = checkpoints
@@ -167,6 +178,14 @@ class Gatherings:
         """Send what can be sent before the end."""
         for each in self._open.values():
             each.gathering.flush()
+
+    def flush_overdue(self) -> None:
+        """Send what can be sent and has waited as long as an item waits for its body to fill up."""
+        overdue = time.monotonic() - self._patience
+        for each in self._open.values():
+            since = each.gathering.waiting_since
+            if since is not None and since <= overdue and self._checkpoints.waiting():
+                each.gathering.flush()
 
     def finish(self) -> Iterable[str]:
         """Let everything act whose stream was read to its end.

@@ -26,6 +26,9 @@ if t.TYPE_CHECKING:
 CHUNK_BYTES = 1_000_000
 """How much is asked of the input at once; a pipe gives what it has."""
 
+IDLE_SECONDS = 1.0
+"""How long the input may be silent before those who wait are asked whether they waited enough."""
+
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -36,6 +39,7 @@ class MessageReader(GenericSingerReader[bytes]):
         line: The current line, without its line end.
         line_number: Its number, from 1.
         ended_by: What ended the reading before the input did; None if nothing.
+        meanwhile: Called between two reads, and every so often while the input is silent.
     """
 
     def __init__(self, signals: Signals) -> None:
@@ -48,6 +52,7 @@ class MessageReader(GenericSingerReader[bytes]):
         self.line = b""
         self.line_number = 0
         self.ended_by: RunEnded | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
         self._signals = signals
 
     @property
@@ -144,8 +149,9 @@ class MessageReader(GenericSingerReader[bytes]):
         read = getattr(source, "read1", source.read)
         descriptor = _descriptor(source)
         while True:
-            if descriptor is not None:
-                self._signals.wait(descriptor)
+            self.meanwhile()
+            while not (descriptor is None or self._signals.wait(descriptor, IDLE_SECONDS)):
+                self.meanwhile()
             chunk = read(CHUNK_BYTES)
             if not chunk:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import msgspec
@@ -130,6 +131,7 @@ class Changes:
         self._ledger = ledger
         self._segment = "" if segment_id is None else str(segment_id)
         self._groups: dict[tuple[str, str, str], dict[str, list[Item]]] = {}
+        self.waiting_since: float | None = None
 
     def take(self, item: Item) -> None:
         """Put the person into the group of one call."""
@@ -138,6 +140,8 @@ class Changes:
         key = (self._segment or member.segment_id, member.change, kind)
         for other in [other for other, ids in self._groups.items() if other != key and text in ids]:
             self._send(other)
+        if self.waiting_since is None:
+            self.waiting_since = time.monotonic()
         group = self._groups.setdefault(key, {})
         group.setdefault(text, []).append(item)
         if len(group) == SEGMENT_IDS:
@@ -147,6 +151,7 @@ class Changes:
         """Send all groups."""
         for key in list(self._groups):
             self._send(key)
+        self.waiting_since = None
 
     def finish(self, *, has_rejects: bool) -> None:  # noqa: ARG002 - of no matter to single changes
         """Send what is left."""
@@ -167,6 +172,7 @@ class Mirror:
     """The whole membership of a segment: at the end, only the difference is sent."""
 
     needs_end = True
+    waiting_since: float | None = None
 
     def __init__(  # noqa: PLR0913 - parts, each with a task of its own
         self,

@@ -61,19 +61,25 @@ class Signals:
                 self._woken = None
                 signal.set_wakeup_fd(before)
 
-    def wait(self, descriptor: int) -> None:
+    def wait(self, descriptor: int, seconds: float) -> bool:
         """Wait until there is something to read.
 
         Args:
             descriptor: The file or pipe.
+            seconds: How long to wait at most.
+
+        Returns:
+            Whether there is something to read, or the waiting is left to the read.
 
         Raises:
             Interrupted: A signal came first; what can be read may never come.
         """
         self.check()
         if self._woken is None:
-            return
+            return True
         waker = self._woken.fileno()
-        while descriptor not in select.select([descriptor, waker], [], [])[0]:
+        ready = select.select([descriptor, waker], [], [], seconds)[0]
+        if waker in ready:
             self._woken.recv(4096)
             self.check()
+        return descriptor in ready

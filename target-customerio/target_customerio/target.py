@@ -122,6 +122,7 @@ class TargetCustomerIO(Target):
             max_concurrency=settings.max_concurrency,
             max_retries=settings.max_retries,
         )
+        self.message_reader.meanwhile = self._send_overdue
         self._routes: dict[str, list[Route]] = {}
         self._schemas: dict[str, bytes] = {}
 
@@ -185,6 +186,12 @@ class TargetCustomerIO(Target):
             user_agent=f"{self.name}/{self.plugin_version}",
             max_retries=settings.max_retries,
         )
+
+    def _send_overdue(self) -> None:
+        try:
+            self._gatherings.flush_overdue()
+        except DeliveryStopped as stopped:
+            raise RunEnded(str(stopped)) from None
 
     def _settle(self) -> None:
         """Wait for the answers to everything sent so far; what comes later gets new lanes."""

@@ -90,6 +90,27 @@ def test_a_signal_on_an_idle_pipe_delivers_what_was_read(start_target, simulator
     assert "Traceback" not in log
 
 
+def test_a_state_leaves_an_idle_pipe_within_ten_seconds(start_target, simulator):
+    # A body and a call to a segment, both of which would rather wait for more.
+    into = {"stream": "segment_add", "segment_name": "VIP", "create_missing": True}
+    app = {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
+    process = start_target(streams=[into], **app)
+    lines = [
+        *messages(30)[:2],
+        schema("segment_add", {"id": "string"}),
+        record("person_event", user_id=1, event_name="seen", timestamp=1713484800),
+        record("segment_add", id="1"),
+        state(done=1),
+    ]
+    process.stdin.write(as_lines(lines))
+    process.stdin.flush()
+    wait_until(lambda: b"has no key" in process.stderr.readline())
+    started = time.monotonic()
+    assert json.loads(process.stdout.readline()) == {"done": 1}
+    assert time.monotonic() - started < 10
+    assert any("add_customers" in call["path"] for call in simulator.calls())
+
+
 def test_a_signal_while_a_body_is_sent_waits_for_its_answer(start_target, simulator):
     simulator.fault(times=1, path="/api/v2/batch", delay=1.0)
     process = start_target(max_concurrency=1)
@@ -202,21 +223,22 @@ def test_a_signal_just_before_a_wait_is_not_missed(signals, pipe):
         os.write(descriptor, b"x")
 
     threading.Timer(0.1, come).start()
+    assert not signals.wait(pipe[0], 60)
     with pytest.raises(Interrupted) as ended:
-        signals.wait(pipe[0])
+        signals.wait(pipe[0], 60)
     assert ended.value.exit_code == 143
 
 
 def test_a_wait_ends_when_there_is_something_to_read(signals, pipe):
     os.write(pipe[1], b"x")
-    assert signals.wait(pipe[0]) is None
+    assert signals.wait(pipe[0], 60)
 
 
 def test_a_signal_before_the_wait_ends_it_at_once(signals, pipe):
     signals.receive(signal.SIGINT)
     os.write(pipe[1], b"x")
     with pytest.raises(Interrupted) as ended:
-        signals.wait(pipe[0])
+        signals.wait(pipe[0], 60)
     assert ended.value.exit_code == 130
 
 
@@ -228,3 +250,9 @@ def test_what_wakes_is_gone_after_the_reading():
     after = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(after)
     assert after == before
+
+
+def test_a_wait_in_vain_is_told(pipe):
+    signals = Signals()
+    with signals.watched():
+        assert not signals.wait(pipe[0], 0.01)
