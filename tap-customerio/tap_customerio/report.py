@@ -102,6 +102,15 @@ class Report:
         self._current.done += 1
         self._tell()
 
+    def along(self, stream: str, rows: int = 0) -> None:
+        """Note records of a stream that come along with another one's, at no calls of their own.
+
+        Args:
+            stream: Its name.
+            rows: How many were handed on.
+        """
+        self._streams.setdefault(stream, Tally()).rows += rows
+
     def _tell(self) -> None:
         now, tally = self._now(), self._current
         if now - self._told < EVERY_SECONDS:

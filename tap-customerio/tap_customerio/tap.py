@@ -186,6 +186,10 @@ class TapCustomerIO(Tap):
             raise ConfigValidationError(summary, errors=faults, schema=self.config_jsonschema)
         return faults
 
+    @override
+    def _reset_state_progress_markers(self) -> None:
+        """Keep them: with the SDK they are worth nothing after a cut, here a run goes on there."""
+
     # Signals: the handler only takes note. The engine looks when it waits, a stream after each
     # record, so that no line is cut and STATE is true when it leaves.
 

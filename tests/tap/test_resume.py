@@ -19,6 +19,7 @@ from .conftest import Reply, configuration, run, selection
 
 COMMAND = str(Path(sys.executable).with_name("tap-customerio"))
 NOW = 1_795_300_000
+UNFINISHED = {"progress_markers": {"Note": "Not read to its end."}}
 # The command with small pages, and a STATE after each of them.
 EVERY_PAGE = (
     "from tap_customerio.streams import activities, base, people, search;"
@@ -116,7 +117,7 @@ def test_a_run_that_is_killed_after_60_percent_is_finished_by_the_next(
     assert len(expected - read - keys(second, stream, *names)) == 0
     assert after <= calls * 0.5
     assert max(len(json.dumps(state)) for state in states(first)) < 4096
-    assert "unfinished" not in json.dumps(states(second)[-1])
+    assert "progress_markers" not in json.dumps(states(second)[-1])
 
 
 def test_state_leaves_while_rows_flow_and_never_before_its_records(many_people, tmp_path):
@@ -126,7 +127,7 @@ def test_state_leaves_while_rows_flow_and_never_before_its_records(many_people, 
         if message["type"] == "RECORD":
             seen += 1
         elif message["type"] == "STATE":
-            reached = message["value"]["bookmarks"]["people"].get("unfinished", {})
+            reached = message["value"]["bookmarks"]["people"].get("progress_markers", {})
             for params, _, pages in reached.get("open", {}).values():
                 assert params.keys() == {"start"}
                 assert seen >= (pages + 1) * 100
@@ -179,7 +180,7 @@ def test_a_permanent_error_is_not_gone_on_from(fake):
     fake.routes["/v1/segments/3/membership"] = Reply(403, {})
     result = run(fake.url, "segment_membership", max_concurrency=1)
     assert result.exit_code == 1
-    assert result.bookmark("segment_membership") == {}
+    assert result.bookmark("segment_membership") == UNFINISHED
 
 
 def activities(*ids, token=""):
@@ -274,7 +275,7 @@ def test_a_cut_announces_nothing_and_the_run_after_it_keeps_the_version(fake):
     version = versions(first)[0][1]
     assert versions(first) == [("RECORD", version)] * 2
     state = first.state
-    state["bookmarks"]["segment_membership"]["unfinished"]["version"] = 1234
+    state["bookmarks"]["segment_membership"]["progress_markers"]["version"] = 1234
     members(fake, 1, 2, 3)
     second = run(fake.url, "segment_membership", state=state, **settings)
     assert versions(second) == [("RECORD", 1234), ("ACTIVATE_VERSION", 1234)]
