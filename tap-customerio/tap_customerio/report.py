@@ -102,14 +102,13 @@ class Report:
         self._current.done += 1
         self._tell()
 
-    def along(self, stream: str, rows: int = 0) -> None:
-        """Note records of a stream that come along with another one's, at no calls of their own.
+    def along(self, stream: str) -> Tally:
+        """Where to count the records of a stream that come along with those of another one.
 
         Args:
             stream: Its name.
-            rows: How many were handed on.
         """
-        self._streams.setdefault(stream, Tally()).rows += rows
+        return self._streams.setdefault(stream, Tally())
 
     def _tell(self) -> None:
         now, tally = self._now(), self._current

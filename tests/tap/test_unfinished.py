@@ -150,15 +150,20 @@ def test_preferences_that_come_along_are_counted(fake, caplog):
     table = {line.split()[0]: line.split()[1:3] for line in caplog.messages if "  " in line}
     assert table[BOTH[0]] == ["2", "2"]
     assert table[BOTH[1]] == ["2", "0"]
+    counted = [line for line in caplog.messages if '"record_count","value":2' in line]
+    assert [name for name in BOTH if any(f'"{name}"' in line for line in counted)] == [*BOTH]
 
 
-def cut_people(fake, *streams, **settings):
-    """A run that is cut at the second page of the search."""
+def cut_people(fake, *streams):
+    """A run that is cut after the second page of the search; it has read the third."""
     people(fake)
-    first = {**fake.routes["/v1/customers"], "next": "a"}
-    pages = {"": first, "a": {"identifiers": [{"cio_id": "c3"}], "next": "b"}}
+    pages = {
+        "": {**fake.routes["/v1/customers"], "next": "a"},
+        "a": {"identifiers": [{"cio_id": "c3"}], "next": "b"},
+        "b": {"identifiers": [{"cio_id": "c4"}], "next": "c"},
+    }
     fake.routes["/v1/customers"] = lambda query: pages.get(query.get("start", ""), BROKEN)
-    result = run(fake.url, *streams, **settings)
+    result = run(fake.url, *streams, max_concurrency=1)
     assert result.exit_code == 1
     fake.calls.clear()
     return result.state, pages
@@ -170,18 +175,18 @@ def test_a_cut_marks_both_and_both_go_on_at_the_same_place(fake, caplog):
     assert marks[0] == marks[1]
     assert marks[0]["open"]
     assert "2 of 2 selected streams ended with an error" in caplog.text
-    pages["b"] = {"identifiers": None}
+    pages["c"] = {"identifiers": None}
     second = run(fake.url, *BOTH, state=state)
-    assert [query.get("start") for query in fake.queries("/v1/customers")] == ["a", "b"]
+    assert [query.get("start") for query in fake.queries("/v1/customers")] == ["a", "b", "c"]
     assert [second.bookmark(name) for name in BOTH] == [{}, {}]
 
 
 def test_preferences_that_lack_what_people_have_are_read_alone(fake):
     state, pages = cut_people(fake, "people")
-    pages["b"] = {"identifiers": None}
+    pages["c"] = {"identifiers": None}
     second = run(fake.url, *BOTH, state=state)
     assert [query.get("start") for query in fake.queries("/v1/customers")] == [
-        "a", "b", None, "a", "b",
+        "a", "b", "c", None, "a", "b", "c",
     ]  # fmt: skip
     assert second.exit_code == 0
     assert len(second.of("SCHEMA")) == 2

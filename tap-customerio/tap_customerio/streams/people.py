@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
 
     from tap_customerio.answers import Answer
     from tap_customerio.fetch import Page, Row
+    from tap_customerio.report import Tally
     from tap_customerio.shape import Record
 
 AT_ONCE: t.Final = 100
@@ -166,6 +167,7 @@ class PeopleSubscriptionPreferences(AttributesStream):
     )
 
     _joined: bool = False
+    _tally: Tally
 
     def joins(self, people: People) -> bool:
         """Find out whether the records come along with people.
@@ -186,7 +188,7 @@ class PeopleSubscriptionPreferences(AttributesStream):
         super().begin(version)
         if self._joined:
             self._write_schema_message()
-            self.tap.report.along(self.name)
+            self._tally = self.tap.report.along(self.name)
 
     def hand_on(self, person: Record) -> None:
         """Write the record that a person brings along.
@@ -195,12 +197,15 @@ class PeopleSubscriptionPreferences(AttributesStream):
             person: A record of people.
         """
         self._write_record_message(self._shape(_preferences(person)))
-        self.tap.report.along(self.name, rows=1)
+        self._tally.rows += 1
 
     @override
     def sync(self, context: types.Context | None = None) -> None:
         if not self._joined:
             super().sync(context)
+            return
+        with self.get_record_counter() as counter:
+            counter.increment(self._tally.rows)
 
     @override
     def prepare(self, row: Record, chain: Chain) -> Record | None:
