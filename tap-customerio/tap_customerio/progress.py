@@ -1,8 +1,9 @@
 """Where a run that was cut goes on: which chains are done, and how far the open ones came.
 
 All of it lies under one key of a stream's state, which is there from the stream's begin to its
-end: who finds it knows that the stream is not whole. Chains are known by what they ask for, never by their place: a parent that is new, or a setting that was
-changed, makes another chain. Nothing here can be traced to a person.
+end: who finds it knows that the stream is not whole. Chains are known by what they ask for, never
+by their place: a parent that is new, or a setting that was changed, makes another chain. Nothing
+here can be traced to a person.
 """
 
 from __future__ import annotations
@@ -56,9 +57,7 @@ class Progress:
         notes: What else the stream wants to know after a cut.
     """
 
-    def __init__(
-        self, states: t.Sequence[State], mark: Mark, version: int | None = None
-    ) -> None:
+    def __init__(self, states: t.Sequence[State], mark: Mark, version: int | None = None) -> None:
         self._states = states
         self._mark = mark
         self._chains: dict[Chain, int] = {}

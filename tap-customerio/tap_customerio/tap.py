@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
     from tap_customerio.shape import Record
     from tap_customerio.streams.base import CustomerIOStream
 
+    Kind = t.TypeVar("Kind", bound=CustomerIOStream)
+
 
 class TapCustomerIO(Tap):
     """Reads a Customer.io workspace through the App API."""
@@ -149,7 +151,7 @@ class TapCustomerIO(Tap):
             self._streams = {stream.name: stream for stream in declared}
         return self._streams
 
-    def stream(self, kind: type[CustomerIOStream]) -> CustomerIOStream:
+    def stream(self, kind: type[Kind]) -> Kind:
         """The stream of a class."""
         return next(stream for stream in self.streams.values() if type(stream) is kind)
 

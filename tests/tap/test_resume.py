@@ -30,8 +30,8 @@ EVERY_PAGE = (
 
 
 @pytest.fixture(scope="module")
-def many_segments():
-    with start(people=100, segments=420, seed=7, rate_limit=0, now=NOW) as simulator:
+def many_parents():
+    with start(people=100, segments=420, campaigns=420, seed=7, rate_limit=0, now=NOW) as simulator:
         yield simulator
 
 
@@ -97,6 +97,11 @@ def states(messages):
     ("stream", "names", "settings"),
     [
         ("segment_membership", ("segment_id", "cio_id"), {}),
+        (
+            "campaign_metrics",
+            ("campaign_id", "period_start"),
+            {"metrics_parent_days": 0, "start_date": "2026-11-18"},
+        ),
         ("people", ("cio_id",), {}),
         ("activities", ("id",), {}),
         ("messages", ("id",), {"start_date": "2025-06-01", "messages_window_days": 1}),
@@ -105,7 +110,8 @@ def states(messages):
 def test_a_run_that_is_killed_after_60_percent_is_finished_by_the_next(
     request, tmp_path, stream, names, settings
 ):
-    many = "many_segments" if stream == "segment_membership" else "many_people"
+    fans_out = stream in {"segment_membership", "campaign_metrics"}
+    many = "many_parents" if fans_out else "many_people"
     runs = Runs(request.getfixturevalue(many), tmp_path)
     whole, calls = runs(stream, **settings)
     assert calls >= 400

@@ -205,7 +205,7 @@ class CustomerIOStream(Stream, abc.ABC):
                 stream.announce(progress.version)
 
     def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:
-        clock = self.tap.clock
+        clock, planned = self.tap.clock, set(chains)
         written = clock.now()
         for event in self.tap.walk(chains, self.concurrency):
             if isinstance(event, End):
@@ -213,7 +213,8 @@ class CustomerIOStream(Stream, abc.ABC):
                 self.chain_ended(event)
                 self.progress.end(event.chain)
                 self.chain_done(event.chain)
-                self.tap.report.chain()
+                if event.chain in planned:  # not what a page of it opened
+                    self.tap.report.chain()
             else:
                 if event.chain.opens is None:
                     yield from self._records(event)

@@ -187,7 +187,7 @@ class PeopleSubscriptionPreferences(AttributesStream):
     def begin(self, version: int | None) -> None:
         super().begin(version)
         if self._joined:
-            self._write_schema_message()
+            super()._write_schema_message()
             self._tally = self.tap.report.along(self.name)
 
     def hand_on(self, person: Record) -> None:
@@ -199,10 +199,19 @@ class PeopleSubscriptionPreferences(AttributesStream):
         self._write_record_message(self._shape(_preferences(person)))
         self._tally.rows += 1
 
+    # What the SDK does when it is this stream's turn.
+
     @override
-    def sync(self, context: types.Context | None = None) -> None:
+    def _write_schema_message(self) -> None:
         if not self._joined:
-            super().sync(context)
+            super()._write_schema_message()
+
+    @override
+    def _sync_records(
+        self, context: types.Context | None = None, *, write_messages: bool = True
+    ) -> t.Generator[Record, t.Any, t.Any]:
+        if not self._joined:
+            yield from super()._sync_records(context, write_messages=write_messages)
             return
         with self.get_record_counter() as counter:
             counter.increment(self._tally.rows)
