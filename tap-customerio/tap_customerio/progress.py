@@ -140,8 +140,6 @@ class Progress:
 
     def forget(self) -> None:
         """Note that the stream is not whole, and better begun anew."""
-        self._done.clear()
-        self._open.clear()
         self._put({})
 
     def finish(self) -> None:

@@ -133,6 +133,7 @@ def test_preferences_come_along_with_people_without_a_call_of_their_own(fake):
     assert result.exit_code == 0
     assert fake.paths() == ["/v1/customers", ATTRIBUTES]
     people_alone, preferences_alone = (run(fake.url, stream) for stream in BOTH)
+    assert {message.get("stream") for message in people_alone.messages} == {BOTH[0], None}
     assert result.records(BOTH[0]) == people_alone.records(BOTH[0])
     assert result.records(BOTH[1]) == preferences_alone.records(BOTH[1])
     assert result.records(BOTH[1])[0]["chosen"] == {"topic_1": True}
