@@ -13,7 +13,7 @@ from tap_customerio.errors import UnreadableAnswerError
 READING_POSTS: t.Final = frozenset({"/v1/customers", "/v1/customers/attributes", "/v1/objects"})
 """Paths where a POST only reads; elsewhere it may send mail, and twice if it is sent again."""
 
-_BODY = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
+_BODY = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | None)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _TOKEN = msgspec.json.Decoder(str | int | None)
 
@@ -128,9 +128,11 @@ class Answer:
         """Read a body.
 
         Returns:
-            The answer; None if the body is not one whole JSON object or array.
+            The answer; None if the body is not one whole JSON object or array. A body that is null
+            is an empty array: the content of an empty collection.
         """
         try:
-            return cls(request, _BODY.decode(body), body)
+            content = _BODY.decode(body)
         except msgspec.DecodeError:
             return None
+        return cls(request, [] if content is None else content, body)

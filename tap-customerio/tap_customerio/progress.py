@@ -1,8 +1,9 @@
 """Where a run that was cut goes on: which chains are done, and how far the open ones came.
 
-All of it lies under one key of a stream's state and is gone when the stream is finished. Chains
-are known by what they ask for, never by their place: a parent that is new, or a setting that was
-changed, makes another chain. Nothing here can be traced to a person.
+All of it lies under one key of a stream's state, which is there from the stream's begin to its
+end: who finds it knows that the stream is not whole. Chains are known by what they ask for, never
+by their place: a parent that is new, or a setting that was changed, makes another chain. Nothing
+here can be traced to a person.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ if t.TYPE_CHECKING:
 
     Mark = t.Callable[[Row], str | None]
 
-KEY: t.Final = "unfinished"
-"""The key in a stream's state."""
+KEY: t.Final = "progress_markers"
+"""The key in a stream's state: the SDK's own word for what is gone when a stream is whole."""
+
+NOTE: t.Final = {"Note": "Not read to its end."}
+"""What the key holds at least, in the SDK's own form."""
 
 RUN: t.Final = 250
 """Chains in a row, at most, that stand or fall together: they count as done only if the same
@@ -42,23 +46,25 @@ class Progress:
     """How far a stream has come, over the runs that it takes.
 
     Args:
-        state: The state of the stream.
+        states: Where it is kept: in the state of the stream, and of those that are read with it;
+            none for a read that leaves no trace.
         mark: Makes a mark of a row, by which it is known again; None if it has no key.
         version: The version of the records, None if they have none.
 
     Attributes:
         version: The version of the records: that of the run that began the stream.
+        whole: Whether this run alone reads everything.
         notes: What else the stream wants to know after a cut.
     """
 
-    def __init__(self, state: State, mark: Mark, version: int | None = None) -> None:
-        self._state = state
+    def __init__(self, states: t.Sequence[State], mark: Mark, version: int | None = None) -> None:
+        self._states = states
         self._mark = mark
         self._chains: dict[Chain, int] = {}
         self._keys: list[str] = []
         self._done: set[int] = set()
         self._open: dict[str, _Reached] = {}
-        found = state.get(KEY)
+        found = states[0].get(KEY) if states else None
         self._found: dict[str, t.Any] = found if isinstance(found, dict) else {}
         # Records without a version would be dropped by those that announce one.
         if version is not None and not isinstance(self._found.get("version"), int):
@@ -67,11 +73,13 @@ class Progress:
         notes = self._found.get("notes")
         self.notes: dict[str, str] = dict(notes) if isinstance(notes, dict) else {}
         self._open = dict(self._positions())
+        self.whole = False
 
-    @property
-    def whole(self) -> bool:
-        """Whether this run alone has read everything."""
-        return not self._found
+    def begin(self) -> None:
+        """Note that the stream is being read."""
+        for state in self._states:
+            if not isinstance(state.get(KEY), dict):
+                state[KEY] = dict(NOTE)
 
     def reached(self, chain: Chain) -> bool:
         """Whether an earlier run came to a position in a chain."""
@@ -94,6 +102,7 @@ class Progress:
             reached = self._open.get(self._keys[place])
             if reached is not None:
                 chain.position = Position(reached.params, _Believes(self._mark, reached.mark))
+        self.whole = not self._done and all(chain.position is None for chain in chains)
         return [chain for chain in chains if self._chains.get(chain) not in self._done]
 
     def page(self, page: Page) -> None:
@@ -118,7 +127,7 @@ class Progress:
     def save(self) -> None:
         """Put it all into the state; it takes less than 4 KB there."""
         if not (self._done or self._open):
-            self._state.pop(KEY, None)
+            self.forget()
             return
         reached = sorted(self._open.items(), key=lambda item: -item[1].pages)[:POSITIONS]
         parts = {
@@ -127,13 +136,20 @@ class Progress:
             "notes": dict(self.notes),
             "version": self.version,
         }
-        self._state[KEY] = {name: part for name, part in parts.items() if part}
+        self._put({name: part for name, part in parts.items() if part})
 
-    def clear(self) -> None:
-        """Forget it all: nothing is unfinished, or it is better begun anew."""
-        self._done.clear()
-        self._open.clear()
-        self._state.pop(KEY, None)
+    def forget(self) -> None:
+        """Note that the stream is not whole, and better begun anew."""
+        self._put({})
+
+    def finish(self) -> None:
+        """Note that the stream is whole."""
+        for state in self._states:
+            state.pop(KEY, None)
+
+    def _put(self, parts: t.Mapping[str, t.Any]) -> None:
+        for state in self._states:
+            state[KEY] = {**NOTE, **parts}
 
     def _runs(self) -> list[list[t.Any]]:
         """The chains that are done: the first key of a run, how many there are, a digest of all."""

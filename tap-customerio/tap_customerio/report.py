@@ -31,6 +31,7 @@ class Tally:
         refused: Those of them that met the rate limit (429).
         bytes: Length of all answers.
         seconds: How long it took.
+        pages: Answers with records.
         done: Chains that ended.
         total: Chains there are.
     """
@@ -40,6 +41,7 @@ class Tally:
     refused: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    pages: int = 0
     done: int = 0
     total: int = 0
 
@@ -93,14 +95,23 @@ class Report:
             self._current.refused += status == TOO_MANY_REQUESTS
 
     def rows(self, count: int) -> None:
-        """Note records that were handed on, and tell the progress if it is time to."""
+        """Note a page whose records were handed on, and tell the progress if it is time to."""
         self._current.rows += count
+        self._current.pages += 1
         self._tell()
 
     def chain(self) -> None:
         """Note that a chain ended, and tell the progress if it is time to."""
         self._current.done += 1
         self._tell()
+
+    def along(self, stream: str) -> Tally:
+        """Where to count the records of a stream that come along with those of another one.
+
+        Args:
+            stream: Its name.
+        """
+        return self._streams.setdefault(stream, Tally())
 
     def _tell(self) -> None:
         now, tally = self._now(), self._current
@@ -110,8 +121,8 @@ class Report:
         spent = max(now - self._began, 0.001)
         left = f"{spent / tally.done * (tally.total - tally.done):.0f} s" if tally.done else "?"
         self._logger.info(
-            "%s: %d of %d parts, %d rows, %.1f calls/s, %s to go.",
-            self._name, tally.done, tally.total, tally.rows, tally.calls / spent, left,
+            "%s: %d of %d parts, %d pages, %d rows, %.1f calls/s, %s to go.",
+            self._name, tally.done, tally.total, tally.pages, tally.rows, tally.calls / spent, left,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -82,9 +82,9 @@ STREAM_SETTINGS: t.Final = (
         default=90,
         title="Metrics: days since the last change",
         description=(
-            "Campaigns, broadcasts, newsletters and transactional messages that were not made, "
-            "changed, started or sent for more days than this are skipped by the streams of "
-            "metrics. 0 reads all."
+            "Campaigns, broadcasts and newsletters that were not made, changed, started or sent "
+            "for more days than this are skipped by the streams of metrics, unless they are "
+            "running. 0 reads all."
         ),
     ),
     th.Property(

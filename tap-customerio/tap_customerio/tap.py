@@ -37,6 +37,8 @@ if t.TYPE_CHECKING:
     from tap_customerio.shape import Record
     from tap_customerio.streams.base import CustomerIOStream
 
+    Kind = t.TypeVar("Kind", bound=CustomerIOStream)
+
 
 class TapCustomerIO(Tap):
     """Reads a Customer.io workspace through the App API."""
@@ -149,7 +151,7 @@ class TapCustomerIO(Tap):
             self._streams = {stream.name: stream for stream in declared}
         return self._streams
 
-    def stream(self, kind: type[CustomerIOStream]) -> CustomerIOStream:
+    def stream(self, kind: type[Kind]) -> Kind:
         """The stream of a class."""
         return next(stream for stream in self.streams.values() if type(stream) is kind)
 
@@ -185,6 +187,10 @@ class TapCustomerIO(Tap):
             summary = "Config validation failed"
             raise ConfigValidationError(summary, errors=faults, schema=self.config_jsonschema)
         return faults
+
+    @override
+    def _reset_state_progress_markers(self) -> None:
+        """Keep them: with the SDK they are worth nothing after a cut, here a run goes on there."""
 
     # Signals: the handler only takes note. The engine looks when it waits, a stream after each
     # record, so that no line is cut and STATE is true when it leaves.

@@ -236,7 +236,7 @@ def test_a_signal_ends_the_run_with_whole_lines_and_a_true_state(tap, fake, star
     assert "Traceback" not in log
     assert [message["type"] for message in messages(output)] == ["SCHEMA", "RECORD", "STATE"]
     state = messages(output)[-1]["value"]["bookmarks"]["messages"]
-    assert state.pop("unfinished").keys() == {"done"}
+    assert state.pop("progress_markers").keys() == {"Note", "done"}
     assert state == {
         "replication_key": "created",
         "replication_key_value": "2026-11-07T23:59:59Z",
@@ -279,7 +279,9 @@ def test_a_signal_is_heard_while_records_are_written(tap, fake, start):
     *written, state = messages(output)
     assert state["type"] == "STATE"
     assert len(written) < 20_000  # in the middle of the page
-    assert state["value"]["bookmarks"]["activities"] == {}
+    assert state["value"]["bookmarks"]["activities"] == {
+        "progress_markers": {"Note": "Not read to its end."}
+    }
 
 
 def test_a_reader_that_leaves_ends_the_run_quietly(tap, fake, start):

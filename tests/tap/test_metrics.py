@@ -312,10 +312,43 @@ def test_parents_that_were_not_touched_for_long_are_skipped_and_said(fake, caplo
         fake.routes[f"/v1/newsletters/{number}/metrics"] = {"metric": {"series": {"sent": [1]}}}
     records = run(fake.url, "newsletter_metrics").records("newsletter_metrics")
     assert sorted(row["newsletter_id"] for row in records) == [2, 3, 4]
-    assert "1 of 4 newsletters were not touched for 90 days" in caplog.text
+    assert "1 of 4 newsletters do not run and were not touched for 90 days" in caplog.text
     for days, expected in ((0, 4), (92, 4), (9, 1)):
         result = run(fake.url, "newsletter_metrics", metrics_parent_days=days)
         assert len(result.records("newsletter_metrics")) == expected
+
+
+@pytest.mark.parametrize("kind", ["campaign", "broadcast"])
+@pytest.mark.parametrize(
+    ("sends", "is_read"),
+    [
+        ({"active": True, "state": "running"}, True),
+        ({"active": True}, True),
+        ({"state": "running"}, True),
+        ({"active": False, "state": "stopped"}, False),
+        ({"active": False, "state": "draft"}, False),
+        ({}, False),
+    ],
+)
+def test_what_runs_is_read_though_nobody_touched_it_for_long(fake, kind, sends, is_read):
+    old = {"id": 1, "created": OLD, "updated": OLD, "actions": [{"id": 5}]}
+    fake.routes[f"/v1/{kind}s"] = {f"{kind}s": [{**old, **sends}]}
+    for path in (f"/v1/{kind}s/1", f"/v1/{kind}s/1/actions/5"):
+        fake.routes[f"{path}/metrics"] = {"metric": {"series": {"sent": [1]}}}
+    for stream in (f"{kind}_metrics", f"{kind}_action_metrics"):
+        for parents in ((), (f"{kind}s",)):  # read for themselves as well, or not
+            result = run(fake.url, *parents, stream)
+            assert result.exit_code == 0
+            assert bool(result.records(stream)) is is_read
+
+
+def test_transactional_messages_send_as_long_as_they_are_there(fake):
+    old = {"id": 3, "created_at": OLD, "updated_at": OLD}
+    fake.routes["/v1/transactional"] = {"messages": [old]}
+    fake.routes["/v1/transactional/3/metrics"] = {"metric": {"series": {"sent": [1]}}}
+    for parents in ((), ("transactional_messages",)):
+        result = run(fake.url, *parents, "transactional_metrics")
+        assert len(result.records("transactional_metrics")) == 1
 
 
 # Bookmarks

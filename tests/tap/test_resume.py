@@ -19,6 +19,7 @@ from .conftest import Reply, configuration, run, selection
 
 COMMAND = str(Path(sys.executable).with_name("tap-customerio"))
 NOW = 1_795_300_000
+UNFINISHED = {"progress_markers": {"Note": "Not read to its end."}}
 # The command with small pages, and a STATE after each of them.
 EVERY_PAGE = (
     "from tap_customerio.streams import activities, base, people, search;"
@@ -29,8 +30,8 @@ EVERY_PAGE = (
 
 
 @pytest.fixture(scope="module")
-def many_segments():
-    with start(people=100, segments=420, seed=7, rate_limit=0, now=NOW) as simulator:
+def many_parents():
+    with start(people=100, segments=420, campaigns=420, seed=7, rate_limit=0, now=NOW) as simulator:
         yield simulator
 
 
@@ -96,6 +97,11 @@ def states(messages):
     ("stream", "names", "settings"),
     [
         ("segment_membership", ("segment_id", "cio_id"), {}),
+        (
+            "campaign_metrics",
+            ("campaign_id", "period_start"),
+            {"metrics_parent_days": 0, "start_date": "2026-11-18"},
+        ),
         ("people", ("cio_id",), {}),
         ("activities", ("id",), {}),
         ("messages", ("id",), {"start_date": "2025-06-01", "messages_window_days": 1}),
@@ -104,7 +110,8 @@ def states(messages):
 def test_a_run_that_is_killed_after_60_percent_is_finished_by_the_next(
     request, tmp_path, stream, names, settings
 ):
-    many = "many_segments" if stream == "segment_membership" else "many_people"
+    fans_out = stream in {"segment_membership", "campaign_metrics"}
+    many = "many_parents" if fans_out else "many_people"
     runs = Runs(request.getfixturevalue(many), tmp_path)
     whole, calls = runs(stream, **settings)
     assert calls >= 400
@@ -116,7 +123,7 @@ def test_a_run_that_is_killed_after_60_percent_is_finished_by_the_next(
     assert len(expected - read - keys(second, stream, *names)) == 0
     assert after <= calls * 0.5
     assert max(len(json.dumps(state)) for state in states(first)) < 4096
-    assert "unfinished" not in json.dumps(states(second)[-1])
+    assert "progress_markers" not in json.dumps(states(second)[-1])
 
 
 def test_state_leaves_while_rows_flow_and_never_before_its_records(many_people, tmp_path):
@@ -126,7 +133,7 @@ def test_state_leaves_while_rows_flow_and_never_before_its_records(many_people, 
         if message["type"] == "RECORD":
             seen += 1
         elif message["type"] == "STATE":
-            reached = message["value"]["bookmarks"]["people"].get("unfinished", {})
+            reached = message["value"]["bookmarks"]["people"].get("progress_markers", {})
             for params, _, pages in reached.get("open", {}).values():
                 assert params.keys() == {"start"}
                 assert seen >= (pages + 1) * 100
@@ -179,7 +186,7 @@ def test_a_permanent_error_is_not_gone_on_from(fake):
     fake.routes["/v1/segments/3/membership"] = Reply(403, {})
     result = run(fake.url, "segment_membership", max_concurrency=1)
     assert result.exit_code == 1
-    assert result.bookmark("segment_membership") == {}
+    assert result.bookmark("segment_membership") == UNFINISHED
 
 
 def activities(*ids, token=""):
@@ -274,7 +281,7 @@ def test_a_cut_announces_nothing_and_the_run_after_it_keeps_the_version(fake):
     version = versions(first)[0][1]
     assert versions(first) == [("RECORD", version)] * 2
     state = first.state
-    state["bookmarks"]["segment_membership"]["unfinished"]["version"] = 1234
+    state["bookmarks"]["segment_membership"]["progress_markers"]["version"] = 1234
     members(fake, 1, 2, 3)
     second = run(fake.url, "segment_membership", state=state, **settings)
     assert versions(second) == [("RECORD", 1234), ("ACTIVATE_VERSION", 1234)]

@@ -77,7 +77,8 @@ class CustomerIOStream(Stream, abc.ABC):
         self._shape = Shaper(self.name, self.schema, keys, self.logger)
         self._key_of = operator.itemgetter(*keys)
         self._recent: dict[object, RecentKeys] = {}
-        self.progress = Progress({}, self._mark)
+        self.progress = Progress([], self._mark)
+        self._together: t.Sequence[CustomerIOStream] = (self,)
 
     def chains(self) -> t.Sequence[Chain]:
         """What to walk."""
@@ -149,11 +150,17 @@ class CustomerIOStream(Stream, abc.ABC):
         """Whether what was read is all there is, so that anything else can be deleted."""
         return True
 
+    def companions(self) -> t.Sequence[CustomerIOStream]:
+        """The streams that are read together with this one, from the same answers."""
+        return ()
+
     @override
     def get_records(self, context: types.Context | None) -> t.Iterator[Record]:
         columns = self.tap.columns_kept(self)
         kept = []
-        for record in self._read(Progress(self.stream_state, self._mark, self._new_version())):
+        self._together = (self, *self.companions())
+        states = [stream.stream_state for stream in self._together]
+        for record in self._read(Progress(states, self._mark, self._new_version())):
             if columns:
                 kept.append({name: record.get(name) for name in columns})
             yield record
@@ -165,13 +172,15 @@ class CustomerIOStream(Stream, abc.ABC):
         columns = self.tap.columns_kept(self)
         self.tap.parents[self.name] = [
             {name: record.get(name) for name in columns}
-            for record in self._read(Progress({}, self._mark))
+            for record in self._read(Progress([], self._mark))
         ]
 
     def _read(self, progress: Progress) -> t.Iterator[Record]:
         self.progress = progress
         self._recent.clear()
-        self._stream_version = progress.version
+        progress.begin()
+        for stream in self._together:
+            stream.begin(progress.version)
         chains = self.chains()
         left = progress.plan(chains)
         for chain in chains:
@@ -182,20 +191,21 @@ class CustomerIOStream(Stream, abc.ABC):
             yield from self._walk(left)
         except StreamError as error:
             if not error.may_pass:
-                progress.clear()  # or it would be met again at once, and the rest grow old
+                progress.forget()  # or it would be met again at once, and the rest grow old
             else:
                 progress.save()
             raise
         except BaseException:
             progress.save()
             raise
-        progress.clear()
+        progress.finish()
         self.finished()
         if progress.version is not None and self.complete():
-            self._write_activate_version_message(progress.version)
+            for stream in self._together:
+                stream.announce(progress.version)
 
     def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:
-        clock = self.tap.clock
+        clock, planned = self.tap.clock, set(chains)
         written = clock.now()
         for event in self.tap.walk(chains, self.concurrency):
             if isinstance(event, End):
@@ -203,7 +213,8 @@ class CustomerIOStream(Stream, abc.ABC):
                 self.chain_ended(event)
                 self.progress.end(event.chain)
                 self.chain_done(event.chain)
-                self.tap.report.chain()
+                if event.chain in planned:  # not what a page of it opened
+                    self.tap.report.chain()
             else:
                 if event.chain.opens is None:
                     yield from self._records(event)
@@ -262,6 +273,14 @@ class CustomerIOStream(Stream, abc.ABC):
             return None
         return int(self.tap.started)
 
+    def begin(self, version: int | None) -> None:
+        """Note the version of the records that are about to come, None if they have none."""
+        self._stream_version = version
+
+    def announce(self, version: int) -> None:
+        """Announce that all records of a version were handed on."""
+        self._write_activate_version_message(version)
+
     def _announces_deletes(self) -> bool:
         asked = bool(self.config.get("emit_activate_version_messages"))
         return asked and self.replaceable
@@ -283,8 +302,8 @@ class CustomerIOStream(Stream, abc.ABC):
         try:
             yield from super()._sync_records(context, write_messages=write_messages)
         except StreamError as error:
-            self.tap.note_failure(self.name, error)
-            self.write_state()
+            for stream in self._together:
+                self.tap.note_failure(stream.name, error)
         except RunError as error:
             self.tap.give_up(error)
 
@@ -310,6 +329,12 @@ class CustomerIOStream(Stream, abc.ABC):
 
     # Bookmarks are the business of tap_customerio.state: the SDK's ways of moving them assume
     # sorted records, or progress that is worth nothing once it is interrupted.
+
+    @override
+    def finalize_state_progress_markers(self, state: dict[str, t.Any] | None = None) -> None:
+        # The SDK drops the markers of a failed stream, too.
+        self.state_manager.is_flushed = False
+        self._write_state_message()
 
     @override
     def get_replication_key_signpost(self, context: types.Context | None = None) -> None:

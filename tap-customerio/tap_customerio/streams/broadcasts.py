@@ -36,7 +36,10 @@ class Broadcasts(ParentStream):
     """Messages that the API sends to many people at once."""
 
     name = "broadcasts"
-    keeps = ("id", "actions", "created", "updated", "first_started", "scheduled_start")
+    keeps = (
+        "id", "actions", "active", "state", "created", "updated", "first_started",
+        "scheduled_start",
+    )  # fmt: skip
     path = "/v1/broadcasts"
     rows = "broadcasts"
     primary_keys = ("id",)

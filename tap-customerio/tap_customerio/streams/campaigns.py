@@ -81,7 +81,10 @@ class Campaigns(ParentStream):
     """Automations that a segment, an event, a date or the like triggers."""
 
     name = "campaigns"
-    keeps = ("id", "actions", "created", "updated", "first_started", "scheduled_start")
+    keeps = (
+        "id", "actions", "active", "state", "created", "updated", "first_started",
+        "scheduled_start",
+    )  # fmt: skip
     path = "/v1/campaigns"
     rows = "campaigns"
     primary_keys = ("id",)

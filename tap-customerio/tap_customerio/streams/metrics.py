@@ -32,7 +32,7 @@ FIRST_PERIODS: t.Final = 45
 """Periods that a read without bookmark and start date goes back, the present one included."""
 
 TOUCHES: t.Final = (
-    "created", "updated", "created_at", "updated_at", "first_started", "scheduled_start", "sent_at",
+    "created", "updated", "first_started", "scheduled_start", "sent_at",
 )  # fmt: skip
 """Properties of parents that say when something last happened to them."""
 
@@ -127,11 +127,11 @@ class MetricsStream(FanOutStream, IncrementalStream):
         if not days:
             return parents
         cutoff = times.to_text(self.tap.started - days * times.DAY)
-        found = [row for row in parents if _last_touch(row) >= cutoff]
+        found = [row for row in parents if _runs(row) or _last_touch(row) >= cutoff]
         if len(found) < len(parents):
             self.logger.warning(
-                "%d of %d %s were not touched for %d days: their metrics are not read "
-                "(`metrics_parent_days`; 0 reads all).",
+                "%d of %d %s do not run and were not touched for %d days: their metrics are not "
+                "read (`metrics_parent_days`; 0 reads all).",
                 len(parents) - len(found),
                 len(parents),
                 self.parent_stream.name,
@@ -238,6 +238,11 @@ class LinkMetricsStream(MetricsStream):
             for each in found
             for row in self._rows(each.metric.series or {})
         ]
+
+
+def _runs(row: Record) -> bool:
+    """Whether a parent still sends, though nobody may have touched it for years."""
+    return bool(row.get("active")) or row.get("state") == "running"
 
 
 def _last_touch(row: Record) -> str:

@@ -10,7 +10,7 @@ class TransactionalMessages(ParentStream):
     """Templates of messages that the API sends one by one; their deliveries are messages."""
 
     name = "transactional_messages"
-    keeps = ("id", "created_at", "updated_at")
+    # Not when they were touched: they send as long as they are there.
     path = "/v1/transactional"
     rows = "messages"  # of all names: see /v1/messages
     primary_keys = ("id",)
