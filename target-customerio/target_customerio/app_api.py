@@ -28,7 +28,7 @@ MEMBERS_PER_PAGE = 30_000
 ACTIVITIES_PER_PAGE = 100
 """Most activities that one answer holds (documented)."""
 
-STOPS = {
+STOPS: t.Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "refused `app_api_key` (401): it must be an App API key, and `region` "
     "the region of its workspace",
     HTTPStatus.FORBIDDEN: "does not allow `app_api_key` to do this (403): check its scope",
@@ -158,7 +158,7 @@ class AppClient:
                 if isinstance(answer, dict):
                     return answer
             problem = f"answered with status {response.status_code} and nothing that can be read"
-            problem = STOPS.get(HTTPStatus(response.status_code), problem)
+            problem = STOPS.get(response.status_code, problem)
         except requests.RequestException:
             problem = "could not be reached or broke off its answer"
         except ValueError:

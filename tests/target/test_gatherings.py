@@ -331,3 +331,14 @@ def test_a_collection_needs_the_app_key(run, singer):
     done = run(rows(singer, 1), **replacing())
     assert done.exit_code == 1
     assert "needs `app_api_key`" in done.error
+
+
+@pytest.mark.parametrize("status", [418, 522])
+def test_a_status_of_the_app_api_that_has_no_name_is_told_as_it_is(
+    run, singer, simulator, app, status
+):
+    simulator.fault(times=None, path="/v1/collections", status=status)
+    done = run([singer.SCHEMA("s", {"a": "string"})], max_retries=0, **app,
+               **entry("collection_replace", collection_id=1))  # fmt: skip
+    assert done.exit_code == 1
+    assert f"answered with status {status} and nothing that can be read" in done.error
