@@ -52,6 +52,7 @@ TARGET_FAULTS: dict[str, tuple[str, Row]] = {
     "HTML with 200 in place of collections": ("/v1/collections", HTML),
     "a redirect of a collection's rows": ("/v1/collections/*/content", REDIRECT),
 }
+HURRY = {"request_timeout_seconds": 5}
 JUMPS = (-30 * DAY, 3 * DAY, 400 * DAY)
 """Seconds by which the server's clock jumps in the middle of a run."""
 
@@ -137,7 +138,7 @@ def _tap(
 ) -> Ended:
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
     arguments: list[str | Path] = []
-    config = configuration(simulator, start_date=moment, max_retries=1)
+    config = configuration(simulator, start_date=moment, max_retries=1, **HURRY)
     for name, content in (("config", config), ("state", state)):
         path = folder / f"hard-{name}.json"
         path.write_text(json.dumps(content))

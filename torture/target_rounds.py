@@ -50,6 +50,7 @@ FILE_IN_THE_WAY, READ_ONLY = "a file where the rejects go", "a folder that canno
 UNREACHABLE = "a rejects store that cannot be reached"
 KINDS = (
     *SIGNALS, READER_LEFT, TAP_DIED, FULL_DISK, FILE_IN_THE_WAY, READ_ONLY, UNREACHABLE,
+    *["SIGKILL"] * 3,  # which leaves least behind
 )  # fmt: skip
 
 
