@@ -58,7 +58,7 @@ bench: .venv/.synced  ## measure simulator, tap, target and their peers on this 
 		$(BIN)/python -m benchmarks.$$benchmark || status=1; \
 	done; exit $$status
 
-torture: .venv/.synced  ## try to break tap and target, for an hour; TORTURE="--seed 2 --rounds 10" changes it
+torture: .venv/.synced  ## try to break tap and target, for an hour or two; TORTURE="--seed 2 --rounds 10" changes it
 	@$(BIN)/python -m torture $(TORTURE)
 
 settings: .venv/.synced  ## write meltano.yml, .env.example and the tables of the READMEs from the code
