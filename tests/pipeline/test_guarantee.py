@@ -27,7 +27,7 @@ def paragraphs(root):
     return [part for part in re.split(r"\n\n|\n(?=- )", section) if part.strip()][1:]
 
 
-def tests_of(file):
+def names_in(file):
     return {
         node.name
         for node in ast.walk(ast.parse(file.read_text()))
@@ -40,7 +40,7 @@ def test_every_sentence_names_tests_that_exist(root, paragraphs):
         links = LINK.findall(paragraph)
         assert links, paragraph
         for path, name in links:
-            assert name in tests_of(root / path), f"{path} has no {name}"
+            assert name in names_in(root / path), f"{path} has no {name}"
 
 
 def test_every_promise_is_there(paragraphs):
