@@ -9,9 +9,11 @@ import sys
 import pytest
 
 SHORT = (
-    "--seed", "3", "--rounds", "2", "--records", "2000", "--faults", "1", "--default-streams",
+    "--rounds", "2", "--records", "2000", "--faults", "1", "--default-streams",
     "--verbose",
 )  # fmt: skip
+# Of the rounds that these draw, one at least is ended by SIGKILL.
+SEEDS = {"weather": 3, "hard": 3, "tap": 35, "target": 8}
 SAYS = {
     "weather": ("weather over the tap: 18 streams, ", "weather over the target: 2,000 records, "),
     "hard": ("hard faults of the tap: 1 faults and 1 jumps", "hard faults of the target: 1 faults"),
@@ -34,6 +36,6 @@ def torture(root, *options):
 
 @pytest.mark.parametrize("part", SAYS)
 def test_no_promise_is_broken(root, part):
-    ended = torture(root, "--only", part)
+    ended = torture(root, "--only", part, "--seed", str(SEEDS[part]))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert all(line in ended.stdout for line in SAYS[part])
