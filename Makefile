@@ -4,7 +4,7 @@
 BIN := .venv/bin
 PACKAGES := tap-customerio target-customerio customerio-simulator
 PYPROJECTS := pyproject.toml $(PACKAGES:%=%/pyproject.toml)
-TYPED := $(foreach package,$(PACKAGES),$(package)/$(subst -,_,$(package))) demo benchmarks scripts
+TYPED := $(foreach package,$(PACKAGES),$(package)/$(subst -,_,$(package))) demo benchmarks torture scripts
 JOBS := 2
 
 # An environment that happens to be active, or a project set up elsewhere, must not leak in.
@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install plugins demo test lint bench simulator settings clean
+.PHONY: help install plugins demo test lint bench torture simulator settings clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: .venv/.synced  ## measure simulator, tap, target and their peers on this 
 	@status=0; for benchmark in simulator_ceiling tap_peers target_events; do \
 		$(BIN)/python -m benchmarks.$$benchmark || status=1; \
 	done; exit $$status
+
+torture: .venv/.synced  ## try to break tap and target, for an hour or two; TORTURE="--seed 2 --rounds 10" changes it
+	@$(BIN)/python -m torture $(TORTURE)
 
 settings: .venv/.synced  ## write meltano.yml, .env.example and the tables of the READMEs from the code
 	@$(BIN)/python scripts/settings.py

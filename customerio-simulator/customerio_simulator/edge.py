@@ -8,6 +8,7 @@ import socket
 import struct
 import typing as t
 from http import HTTPStatus
+from http.client import responses
 from urllib.parse import parse_qsl
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from customerio_simulator.answers import TEXTS, JSONAnswer, app_error, track_error
 from customerio_simulator.control import PREFIX
 from customerio_simulator.faults import AFTER, HTML, Fault
+from customerio_simulator.weather import Weather
 
 if t.TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,6 +55,7 @@ class Edge:
         self._workspace = workspace
         self._journal = journal
         self._faults = faults
+        self._weather = Weather(workspace.options.seed)
         self._random = random.Random(workspace.options.seed)  # noqa: S311 - latency, no secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +65,11 @@ class Edge:
             return
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         call = self._journal.arrive(scope["method"], scope["path"], query)
-        fault = self._faults.strike(scope["method"], scope["path"]) or Fault()
+        fault = (
+            self._faults.strike(scope["method"], scope["path"])
+            or self._weather.strike(self._workspace.options.weather)
+            or Fault()
+        )
         body, call["bytes"] = await _read(receive)
         if fault.delay:
             await asyncio.sleep(fault.delay)
@@ -132,7 +139,7 @@ def _replacement(fault: Fault, path: str) -> Response:
         return JSONAnswer(fault.body, status, headers)
     if path.startswith("/v1/") and status in TEXTS:
         return app_error(status, limit=10, headers=headers)
-    return track_error(status, HTTPStatus(status).phrase, headers)
+    return track_error(status, responses.get(status, "Unknown"), headers)
 
 
 async def _hand_out(

@@ -6,6 +6,8 @@ import typing as t
 from dataclasses import dataclass, field, fields
 
 REGIONS = ("us", "eu")
+EVERY = 100
+"""Percent."""
 
 
 class OptionError(ValueError):
@@ -32,7 +34,7 @@ class Options:
     The same options with the same `now` always make the same workspace, byte for byte.
 
     Raises:
-        OptionError: A negative number or an unknown region.
+        OptionError: A negative number, more than all calls, or an unknown region.
     """
 
     seed: int = _size(7, "Seed of the generated workspace")
@@ -71,6 +73,9 @@ class Options:
     track_rate_limit: int = _option(0, "Track API calls per rolling second; 0 means no limit")
     latency_ms: int = _option(0, "Milliseconds that every answer of both APIs takes")
     latency_jitter_ms: int = _option(0, "Milliseconds by which the latency varies, up and down")
+    weather: int = _option(
+        0, "Percent of calls to both APIs that a passing trouble strikes, by the seed"
+    )
     counting: bool = _option(
         default=False, description="Track batches are checked for size, counted and forgotten"
     )
@@ -114,6 +119,9 @@ class Options:
             if isinstance(value, int) and value < 0:
                 msg = f"{each.name} must be 0 or more."
                 raise OptionError(msg)
+        if self.weather > EVERY:
+            msg = f"weather must be at most {EVERY}."
+            raise OptionError(msg)
         if self.region not in REGIONS:
             msg = f"region must be one of {', '.join(REGIONS)}."
             raise OptionError(msg)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
-RETRIED_STATUSES: t.Final = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
-"""Answers worth asking again: those that the vendor's own Node library retries."""
+RETRIED_STATUSES: t.Final = frozenset({408, 429, 500, 501, 502, 503, 504, 522, 524})
+"""Answers worth asking again: those that the vendor's own Node library retries, and 501, which a
+proxy says for a server that is being changed."""
 
 ADVICE: t.Final[t.Mapping[int, str]] = {
     400: "Customer.io could not read the request; this may be a defect of the tap",

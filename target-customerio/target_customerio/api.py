@@ -36,8 +36,9 @@ HOSTS = {
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
 """Statuses that are never followed: the request would carry the credentials to another host."""
 
-RETRIED = frozenset({408, 429, 500, 502, 503, 504, 522, 524})
-"""Statuses that a repetition may cure; the list of the vendor's own clients."""
+RETRIED = frozenset({408, 429, 500, 501, 502, 503, 504, 522, 524})
+"""Statuses that a repetition may cure: the list of the vendor's own clients, and 501, which a proxy
+says for a server that is being changed."""
 
 STOPS = {
     401: "Customer.io refused the credentials (401): `site_id` and `track_api_key` must be a pair "

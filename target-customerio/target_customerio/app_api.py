@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from http import HTTPStatus
 
+import backoff
 import msgspec
 import requests
 from pyrate_limiter import Limiter, Rate
@@ -28,7 +29,7 @@ MEMBERS_PER_PAGE = 30_000
 ACTIVITIES_PER_PAGE = 100
 """Most activities that one answer holds (documented)."""
 
-STOPS = {
+STOPS: t.Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "refused `app_api_key` (401): it must be an App API key, and `region` "
     "the region of its workspace",
     HTTPStatus.FORBIDDEN: "does not allow `app_api_key` to do this (403): check its scope",
@@ -55,12 +56,13 @@ class AppClient:
         """
         self._find_url = find_url
         self._url: str | None = None
+        self._max_tries = max_retries + 1
         self._limiter = Limiter(Rate(CALLS_PER_SECOND, WINDOW_MILLISECONDS), buffer_ms=0)
-        # Every request here reads, or sets what it says, so each may be repeated.
+        # These read, or set what they say, so they may be repeated; what makes something may not.
         retry = Retry(
             total=max_retries,
             status_forcelist=RETRIED,
-            allowed_methods=None,
+            allowed_methods=("GET", "PUT"),
             backoff_factor=0.5,
             raise_on_status=False,
             redirect=0,
@@ -103,8 +105,7 @@ class AppClient:
     def create_segment(self, name: str) -> int:
         """Make a manual segment and return its id."""
         wanted = {"segment": {"name": name, "description": "Made by target-customerio"}}
-        made = self._ask("POST", "/segments", body=msgspec.json.encode(wanted))
-        return int(made["segment"]["id"])
+        return int(self._create("segments", name, wanted)["id"])
 
     def create_collection(self, name: str, rows: bytes) -> None:
         """Make a collection of rows.
@@ -114,7 +115,7 @@ class AppClient:
             rows: A JSON array.
         """
         wanted = {"name": name, "data": msgspec.Raw(rows)}
-        self._ask("POST", "/collections", body=msgspec.json.encode(wanted))
+        self._create("collections", name, wanted)
 
     def replace_collection(self, collection_id: int, rows: bytes) -> None:
         """Replace all rows of a collection.
@@ -141,6 +142,33 @@ class AppClient:
     def _ask(
         self, method: str, path: str, query: dict[str, str] | None = None, body: bytes | None = None
     ) -> Row:
+        # A body that breaks off is none of the troubles that `Retry` sees.
+        return self._repeat(_BrokenOff, lambda: self._try(method, path, query, body))
+
+    def _create(self, listed: str, name: str, wanted: Row) -> Row:
+        """Make something, but look whether it is there before asking for it again."""
+        tried = False
+
+        def attempt() -> Row:
+            nonlocal tried
+            if tried:
+                for row in _rows(self._ask("GET", f"/{listed}"), listed):
+                    if row.get("name") == name:
+                        return row
+            tried = True
+            answer = self._try("POST", f"/{listed}", None, msgspec.json.encode(wanted))
+            found = answer.get("segment", answer)
+            return found if isinstance(found, dict) else answer
+
+        return self._repeat(_Passing, attempt)
+
+    def _repeat(self, trouble: type[DeliveryStopped], ask: Callable[[], Row]) -> Row:
+        answer: Row = backoff.on_exception(
+            backoff.expo, trouble, max_tries=self._max_tries, logger=None
+        )(ask)()
+        return answer
+
+    def _try(self, method: str, path: str, query: dict[str, str] | None, body: bytes | None) -> Row:
         self._url = self._url or self._find_url()
         self._limiter.try_acquire("app")
         try:
@@ -153,18 +181,35 @@ class AppClient:
                 timeout=TIMEOUT,
                 allow_redirects=False,
             )
-            if response.status_code == HTTPStatus.OK:
+        except requests.RequestException as error:
+            broken_off = isinstance(error, requests.exceptions.ChunkedEncodingError)
+            msg = _describe("could not be reached or broke off its answer")
+            raise (_BrokenOff if broken_off else _Passing)(msg) from None
+        problem = f"answered with status {response.status_code} and nothing that can be read"
+        problem = STOPS.get(response.status_code, problem)
+        if response.status_code in RETRIED:
+            raise _Passing(_describe(problem))
+        if response.status_code == HTTPStatus.OK:
+            try:
                 answer = msgspec.json.decode(response.content)
+            except ValueError:
+                problem = "answered with something that is not JSON"
+            else:
                 if isinstance(answer, dict):
                     return answer
-            problem = f"answered with status {response.status_code} and nothing that can be read"
-            problem = STOPS.get(HTTPStatus(response.status_code), problem)
-        except requests.RequestException:
-            problem = "could not be reached or broke off its answer"
-        except ValueError:
-            problem = "answered with something that is not JSON"
-        msg = f"The App API of Customer.io {problem}."
-        raise DeliveryStopped(msg)
+        raise DeliveryStopped(_describe(problem))
+
+
+class _Passing(DeliveryStopped):
+    """A trouble that may pass; what was asked for may have been done all the same."""
+
+
+class _BrokenOff(_Passing):
+    """The answer began and did not come to its end."""
+
+
+def _describe(problem: str) -> str:
+    return f"The App API of Customer.io {problem}."
 
 
 def _rows(answer: Row, name: str) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 
 import pytest
@@ -9,6 +11,7 @@ import requests
 
 from customerio_simulator import ControlError
 from customerio_simulator.faults import Faults
+from customerio_simulator.weather import TROUBLES, Weather
 
 LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
@@ -200,3 +203,49 @@ def test_latency_varies_by_the_seed(serve):
         assert time.monotonic() - begin >= expected
     with pytest.raises(ControlError, match="latency_jitter_ms"):
         client.simulator.edit(options={"latency_jitter_ms": -1})
+
+
+def test_weather_strikes_so_many_calls_with_every_passing_trouble():
+    weather = Weather(seed=4)
+    struck = [weather.strike(20) for _ in range(5000)]
+    assert 900 <= sum(fault is not None for fault in struck) <= 1100
+    assert all(struck.count(fault) >= 15 for _, fault in TROUBLES)
+    assert {weather.strike(0) for _ in range(100)} == {None}
+    assert None not in [weather.strike(100) for _ in range(100)]
+
+
+@pytest.mark.parametrize("trouble", [fault for _, fault in TROUBLES if fault.status])
+def test_weather_answers_with_the_status_that_it_says(client, trouble):
+    order = dataclasses.asdict(trouble)
+    client.simulator.fault(**order)
+    client.simulator.fault(**order)
+    assert client.ask("/v1/workspaces").status_code == trouble.status
+    assert client.batch().status_code == trouble.status
+
+
+def test_weather_follows_from_the_seed_and_loses_answers_to_what_was_applied(serve, event):
+    def storm(seed):
+        client = serve(weather=50, seed=seed)
+        for number in range(60):
+            with contextlib.suppress(*LOST):
+                client.batch(event(str(number)))
+        return [call["status"] for call in client.simulator.calls()], client.simulator.events()
+
+    (statuses, events), again, other = storm(1), storm(1), storm(2)
+    assert statuses == again[0] != other[0]
+    assert statuses.count(200) < len(events) < 60
+    assert 0 in statuses
+    client = serve(weather=100, seed=1)
+    client.simulator.edit(options={"weather": 0})
+    assert set(codes(client, 20)) == {200}
+
+
+def test_what_was_ordered_comes_before_the_weather(serve):
+    client = serve(weather=100)
+    client.simulator.fault(status=418)
+    assert codes(client, 1) == [418]
+
+
+def test_more_weather_than_all_calls_is_refused(client):
+    with pytest.raises(ControlError, match="weather must be at most 100"):
+        client.simulator.edit(options={"weather": 101})

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 
 from .conftest import COMMAND, as_lines
 
@@ -331,3 +332,52 @@ def test_a_collection_needs_the_app_key(run, singer):
     done = run(rows(singer, 1), **replacing())
     assert done.exit_code == 1
     assert "needs `app_api_key`" in done.error
+
+
+@pytest.mark.parametrize("status", [418, 522])
+def test_a_status_of_the_app_api_that_has_no_name_is_told_as_it_is(
+    run, singer, simulator, app, status
+):
+    simulator.fault(times=None, path="/v1/collections", status=status)
+    done = run([singer.SCHEMA("s", {"a": "string"})], max_retries=0, **app,
+               **entry("collection_replace", collection_id=1))  # fmt: skip
+    assert done.exit_code == 1
+    assert f"answered with status {status} and nothing that can be read" in done.error
+
+
+def test_an_answer_of_the_app_api_that_breaks_off_is_asked_for_again(run, singer, simulator, app):
+    simulator.fault(times=2, path="/v1/collections", truncate=True)
+    rows = [singer.SCHEMA("s", {"a": "string"}), singer.RECORD("s", a="b"), singer.STATE(done=1)]
+    done = run(rows, **app, **entry("collection_replace", collection_id=1))
+    assert done.exit_code == 0, done.log
+    assert done.states == ['{"done": 1}']
+
+    simulator.fault(times=2, path="/v1/collections", truncate=True)
+    done = run(rows, max_retries=1, **app, **entry("collection_replace", collection_id=1))
+    assert done.exit_code == 1
+    assert "could not be reached or broke off its answer" in done.error
+
+
+@pytest.mark.parametrize("lost", [{"reset": "after"}, {"status": 504, "applied": True}])
+@pytest.mark.parametrize(
+    ("operation", "named", "listed"),
+    [
+        ("segment_add", "segment_name", "segments"),
+        ("collection_replace", "collection_name", "collections"),
+    ],
+)
+def test_what_was_made_is_not_made_again_when_the_answer_is_lost(
+    run, singer, simulator, app, *, operation, named, listed, lost
+):
+    simulator.fault(path=f"/v1/{listed}", method="POST", **lost)
+    streams = entry(operation, **{named: "VIP"}, create_missing=True)
+    rows = [singer.SCHEMA("s", {"id": "string"}), singer.RECORD("s", id="a"), singer.STATE(done=1)]
+    for _ in range(2):
+        done = run([*people(singer, "a"), *rows], **streams, **app)
+        assert done.exit_code == 0, done.log
+    answer = requests.get(
+        f"{simulator.url}/v1/{listed}",
+        headers={"Authorization": f"Bearer {simulator.app_api_key}"},
+        timeout=30,
+    )
+    assert [row["name"] for row in answer.json()[listed]].count("VIP") == 1
