@@ -48,3 +48,16 @@ def redis_url(redis_server):
     """An empty database of a real Redis server, for one test."""
     with servers.redis_database(redis_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    with servers.postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """An empty database of a real PostgreSQL server, for one test."""
+    with servers.postgres_database(postgres_server) as url:
+        yield url
