@@ -16,6 +16,14 @@ CALLS = 25
 """Calls of each process, at least."""
 ATTEMPTS = 3
 """Other programs on the machine can only make it worse: the best of so many counts."""
+REFUSED = 3
+"""Calls that may be refused. On a quiet machine none is; on one that has far more to do than it
+has processors, a call now and then starts its way long after its turn. Without a common budget
+three of four calls are refused."""
+USED = 0.8
+"""Share of the budget that is used at least. On a quiet machine it is 0.95."""
+
+pytestmark = [pytest.mark.xdist_group("one_budget"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -52,7 +60,7 @@ def together(simulator, commands, path):
 
 def assert_the_budget_is_kept_and_used(simulator, commands, path):
     measured = []
-    while not measured or measured[-1][0] > 0 or measured[-1][1] < 0.95 * LIMIT:
+    while not measured or measured[-1][0] > REFUSED or measured[-1][1] < USED * LIMIT:
         assert len(measured) < ATTEMPTS, measured
         measured.append(together(simulator, commands, path))
 
