@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install plugins demo test lint bench torture simulator settings clean
+.PHONY: help install plugins demo test warehouse lint bench torture simulator settings clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ simulator: .venv/.synced  ## serve the local Customer.io on http://127.0.0.1:802
 
 test: .venv/.synced  ## run the whole suite
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+warehouse: .venv/.synced  ## run the pipelines with PostgreSQL for 100,000 people
+	@TEST_PEOPLE=100000 $(BIN)/pytest tests/pipeline/test_postgres.py
 
 lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/uv lock --check --quiet

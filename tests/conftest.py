@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from . import servers
+
 # Settings of the caller must reach no plugin under test, nor may a proxy come between.
 FOREIGN = (
     "TAP_CUSTOMERIO_",
@@ -33,3 +35,29 @@ def _own_environment():
 def root() -> Path:
     """The root of the repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory):
+    with servers.redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server):
+    """An empty database of a real Redis server, for one test."""
+    with servers.redis_database(redis_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    with servers.postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """An empty database of a real PostgreSQL server, for one test."""
+    with servers.postgres_database(postgres_server) as url:
+        yield url

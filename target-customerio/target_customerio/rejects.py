@@ -113,17 +113,22 @@ class NumberedParts:
 
     def add(self, content: bytes) -> None:
         """Write the next part."""
-        name = f"{self._stem}.{self._number + 1}{SUFFIX}"
-        self._files.makedirs(self._files._parent(name), exist_ok=True)  # noqa: SLF001 - fsspec has no other
-        self._files.pipe_file(name, content)
+        self._write(f"{self._stem}.{self._number + 1}{SUFFIX}", content)
         self._number += 1
 
     def probe(self) -> None:
         """Write an object and remove it."""
         name = f"{self._stem}.probe"
-        self._files.makedirs(self._files._parent(name), exist_ok=True)  # noqa: SLF001 - fsspec has no other
-        self._files.pipe_file(name, b"\n")
+        self._write(name, b"\n")
         self._files.rm_file(name)
+
+    def _write(self, name: str, content: bytes) -> None:
+        # A path without a slash in front begins with a bucket. One that is not there is a mistake:
+        # the folder's maker would make it, and personal data would lie where nobody looks.
+        folder = name.rpartition("/")[0]
+        if folder.startswith("/"):
+            self._files.makedirs(folder, exist_ok=True)
+        self._files.pipe_file(name, content)
 
 
 class Rejects:

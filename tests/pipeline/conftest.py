@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,8 @@ STREAMS = {
     "transactional_messages": ["id"],
     "workspaces": ["id"],
 }
+# The recipes of the READMEs that are tried as they stand: a word of each.
+RECIPES = {"tap-customerio": "target-postgres", "target-customerio": "tap-postgres"}
 PACKAGES = ("tap-customerio", "target-customerio", "customerio-simulator")
 BIN = Path(sys.executable).parent
 
@@ -53,7 +56,7 @@ def run_program(*command, check=True, settings=None, **options):
         env=os.environ | (settings or {}),
         stdin=None if "input" in options else subprocess.DEVNULL,
         text=True,
-        timeout=100,
+        timeout=600,
         **options,
     )
     if check:
@@ -61,6 +64,13 @@ def run_program(*command, check=True, settings=None, **options):
             f"{command} ended with {result.returncode}\n{result.stdout}\n{result.stderr}"
         )
     return result
+
+
+def readme_block(readme, language, word):
+    """The one block of a README in this language that holds the word."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = [block for block in blocks if word in block]
+    return block
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +132,12 @@ def installed_project(root, tmp_path_factory):
     shutil.copytree(root / "demo", folder / "demo")
     for package in PACKAGES:
         (folder / package).symlink_to(root / package)
+    with (folder / "meltano.yml").open("a") as project:
+        project.write("\ninclude_paths: [recipes/*.yml]\n")
+    (folder / "recipes").mkdir()
+    for package, word in RECIPES.items():
+        recipe = folder / "recipes" / f"{package}.yml"
+        recipe.write_text(readme_block(root / package / "README.md", "yaml", word))
     run_program(
         BIN / "meltano", "install", cwd=folder, settings={"MELTANO_PROJECT_ROOT": str(folder)}
     )

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from fakeredis import TcpFakeServer
 
 from tap_customerio import budgets, run_settings
 from tap_customerio.budgets import open_budget
@@ -26,15 +25,8 @@ COMMAND = str(Path(sys.executable).with_name("tap-customerio"))
 @pytest.fixture(params=["sqlite", "redis"])
 def store(request, tmp_path):
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/budget.db"
-        return
-    # A server of its own that speaks Redis over TCP on every Python, and runs the same scripts.
-    with TcpFakeServer(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-        server.shutdown()
-        thread.join()
+        return f"sqlite:///{tmp_path}/budget.db"
+    return request.getfixturevalue("redis_url")
 
 
 TAKE_TURNS = """

@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-from fakeredis import TcpFakeServer
 
 from target_customerio.api import TrackClient
 from target_customerio.budget import ExplainedBudget
@@ -16,15 +15,8 @@ from target_customerio.settings import check_store
 @pytest.fixture(params=["sqlite", "redis"])
 def store(request, tmp_path):
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/budget.db"
-        return
-    # A server of its own that speaks Redis over TCP on every Python, and runs the same scripts.
-    with TcpFakeServer(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-        server.shutdown()
-        thread.join()
+        return f"sqlite:///{tmp_path}/budget.db"
+    return request.getfixturevalue("redis_url")
 
 
 def take(budget: ExplainedBudget, number: int, taken: list[float]) -> None:

@@ -26,7 +26,7 @@ def test_its_tables_are_those_of_the_code(text):
 
 def test_its_examples_are_valid(text):
     examples = re.findall(r"```json\n({.*?)```", text, re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 5
     for example in map(json.loads, examples):
         config = TargetCustomerIO(config={"site_id": "a", "track_api_key": "b", **example}).config
         assert len(read_settings(config).entries) == len(example.get("streams", ()))
