@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install plugins demo test lint bench simulator settings clean
+.PHONY: help install plugins demo test installations lint bench simulator settings clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ simulator: .venv/.synced  ## serve the local Customer.io on http://127.0.0.1:802
 
 test: .venv/.synced  ## run the whole suite
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+installations: .venv/.synced  ## install both plugins with each of Meltano's backends on every Python of this machine
+	@EVERY_INSTALLATION=true $(BIN)/pytest tests/pipeline/test_backends.py
 
 lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/uv lock --check --quiet

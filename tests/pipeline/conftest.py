@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(shared))
 
 
-def run_program(*command, check=True, settings=None, **options):
+def run_program(*command, check=True, settings=None, timeout=100, **options):
     """Run a program to its end; where it fails, pytest shows what it said."""
     result = subprocess.run(
         [str(part) for part in command],
@@ -53,7 +53,7 @@ def run_program(*command, check=True, settings=None, **options):
         env=os.environ | (settings or {}),
         stdin=None if "input" in options else subprocess.DEVNULL,
         text=True,
-        timeout=100,
+        timeout=timeout,
         **options,
     )
     if check:
