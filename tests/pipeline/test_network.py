@@ -91,8 +91,9 @@ def authority():
 class Network:
     """A front and the simulator behind it, and programs that take it for Customer.io."""
 
-    def __init__(self, front, simulator, run, folder: Path) -> None:
+    def __init__(self, front, simulator, run, folder: Path, bundle: Path | str) -> None:
         self.front, self._simulator, self._run, self._folder = front, simulator, run, folder
+        self._bundle = bundle
         self.url = f"https://127.0.0.1:{front.server_port}"
 
     def __call__(self, program: str, *arguments, **settings):
@@ -113,7 +114,8 @@ class Network:
             "PYTHONPATH": str(Path(__file__).with_name("watched")),
             "WATCHED_FRONT": str(self.front.server_port),
             "WATCHED_LOG": str(self._folder / "hosts"),
-            "REQUESTS_CA_BUNDLE": str(self._folder / "ca.pem"),
+            "REQUESTS_CA_BUNDLE": str(self._bundle),
+            "CURL_CA_BUNDLE": "",
         }
         return self._run(
             Path(sys.executable).with_name(program),
@@ -144,8 +146,9 @@ def network(authority, customerio_simulator, run, tmp_path):
             stack.callback(front.server_close)
             stack.callback(thread.join)
             stack.callback(front.shutdown)
-            (authority if trusted else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
-            return Network(front, simulator, run, tmp_path)
+            bundle = tmp_path / "ca.pem"
+            authority.cert_pem.write_to_path(bundle)
+            return Network(front, simulator, run, tmp_path, bundle if trusted else "")
 
         yield start
 
