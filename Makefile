@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install plugins demo test installations lint bench simulator settings clean
+.PHONY: help install plugins demo test installations lint audit bench simulator settings clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet .github
+
+audit: .venv/.synced  ## ask osv.dev about known vulnerabilities in the locked dependencies
+	@$(BIN)/uv audit --locked
 
 bench: .venv/.synced  ## measure simulator, tap, target and their peers on this machine, under ten minutes
 	@status=0; for benchmark in simulator_ceiling tap_peers target_events; do \
