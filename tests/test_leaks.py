@@ -19,10 +19,7 @@ def test_a_log_record_that_no_handler_takes_is_heard(listener):
 
 
 def test_a_traceback_in_a_log_record_is_heard(listener):
-    try:
-        raise ValueError(LEAKED)
-    except ValueError:
-        logging.getLogger("somebody").exception("oops")
+    logging.getLogger("somebody").error("oops", exc_info=ValueError(LEAKED))
     assert listener.leaks()
 
 
