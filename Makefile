@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install plugins demo test warehouse lint bench torture simulator settings clean
+.PHONY: help install plugins demo test warehouse installations lint audit bench torture simulator settings clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: .venv/.synced  ## run the whole suite
 warehouse: .venv/.synced  ## run the pipelines with PostgreSQL for 100,000 people
 	@TEST_PEOPLE=100000 $(BIN)/pytest tests/pipeline/test_postgres.py
 
+installations: .venv/.synced  ## install both plugins with each of Meltano's backends on every Python of this machine
+	@EVERY_INSTALLATION=true $(BIN)/pytest tests/pipeline/test_backends.py
+
 lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/uv lock --check --quiet
 	$(BIN)/ruff check
@@ -55,6 +58,9 @@ lint: .venv/.synced  ## check style, types, dependencies, YAML and workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet .github
+
+audit: .venv/.synced  ## ask osv.dev about known vulnerabilities in the locked dependencies
+	@$(BIN)/uv audit --locked
 
 bench: .venv/.synced  ## measure simulator, tap, target and their peers on this machine, under ten minutes
 	@status=0; for benchmark in simulator_ceiling tap_peers target_events; do \

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from . import servers
+from .leaks import _nothing_leaks, listener  # noqa: F401 - fixtures for every test
 
 # Settings of the caller must reach no plugin under test, nor may a proxy come between.
 FOREIGN = (

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from tap_customerio.errors import UnreadableAnswerError
+from tap_customerio.errors import StreamError, UnreadableAnswerError
 
 READING_POSTS: t.Final = frozenset({"/v1/customers", "/v1/customers/attributes", "/v1/objects"})
 """Paths where a POST only reads; elsewhere it may send mail, and twice if it is sent again."""
+
+_NO_SEGMENTS: t.Final = frozenset({"", ".", ".."})
+"""They would lead to another path, and dots do so however they are quoted."""
 
 _BODY = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | None)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
@@ -57,8 +60,15 @@ class Request:
 
         Args:
             base: Scheme and host.
+
+        Raises:
+            StreamError: If an id cannot be a part of a path.
         """
         quoted = {name: urllib.parse.quote(str(value), safe="") for name, value in self.ids.items()}
+        for name, value in quoted.items():
+            if value in _NO_SEGMENTS:
+                msg = f"{self.call}: a `{name}` is empty or consists of dots, which names nothing"
+                raise StreamError(msg)
         return base + self.path.format(**quoted)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import re
+import ssl
 import sys
 import threading
 import typing as t
@@ -30,6 +31,7 @@ from tap_customerio.errors import (
     UnauthorizedError,
     UnreachableError,
     UnreadableAnswerError,
+    UntrustedError,
     VanishedError,
 )
 from tap_customerio.limiter import Clock, Limiter
@@ -204,6 +206,8 @@ class AppApi:
             cause = type(error).__name__
             self._note(0, 0)
             logger.debug("%s: %s", request.call, cause)
+            if _is_untrusted(error):
+                return Failure(UntrustedError(request.call), retried=False)
             return Failure(UnreachableError(request.call, cause), retried=True)
         self._note(response.status_code, len(response.content))
         if logger.isEnabledFor(logging.DEBUG):
@@ -243,6 +247,13 @@ def _read(request: Request, response: requests.Response) -> Answer | Failure:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
     found = "a page of HTML" if kind == "text/html" else "a body that is no whole JSON object"
     return Failure(UnreadableAnswerError(request.call, found), retried=True)
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Tell whether a certificate is behind an error; what else fails under TLS may pass."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _reference(response: requests.Response) -> str:

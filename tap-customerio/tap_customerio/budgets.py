@@ -12,6 +12,7 @@ import sqlite3
 import time
 import typing as t
 import urllib.parse
+import weakref
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.buckets import RedisBucket
@@ -88,6 +89,7 @@ class SqliteBudget:
         self._connection = sqlite3.connect(
             path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
         )
+        weakref.finalize(self, self._connection.close)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=OFF")  # a second's calls need not survive
         table = f"budget_{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"

@@ -108,5 +108,15 @@ class UnreachableError(StreamError):
         )
 
 
+class UntrustedError(StreamError):
+    """The host's certificate could not be verified: nothing was sent."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"{call} was not sent, since the host's TLS certificate could not be verified: check "
+            "`app_api_url`, a proxy on the way, or REQUESTS_CA_BUNDLE"
+        )
+
+
 def _reference(reference: str) -> str:
     return f" (reference {reference})" if reference else ""

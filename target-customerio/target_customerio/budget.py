@@ -12,6 +12,7 @@ import hashlib
 import sqlite3
 import time
 import typing as t
+import weakref
 from urllib.parse import unquote, urlsplit
 
 from pyrate_limiter import Rate, RateItem, SQLiteBucket
@@ -65,6 +66,7 @@ class SqliteBudget:
         self._file = sqlite3.connect(
             path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
         )
+        weakref.finalize(self, self._file.close)
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute("PRAGMA synchronous=OFF")  # the calls of a second need not survive
         table = f"track_{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"

@@ -121,7 +121,7 @@ def structure(value: object) -> object:
         return value
     try:
         return msgspec.json.decode(value)
-    except ValueError:
+    except (ValueError, RecursionError):  # what is nested that deep is no structure of ours
         return value
 
 

@@ -7,6 +7,7 @@ import sys
 import typing as t
 from collections import Counter
 from decimal import Decimal
+from itertools import accumulate
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -28,6 +29,10 @@ CHUNK_BYTES = 1_000_000
 
 IDLE_SECONDS = 1.0
 """How long the input may be silent before those who wait are asked whether they waited enough."""
+
+DEEPEST = 100
+"""Objects and arrays within each other in a line at most. What Customer.io keeps is far flatter,
+and every Python follows that deep; how much deeper it can differs from one to the next."""
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -101,12 +106,12 @@ class MessageReader(GenericSingerReader[bytes]):
         Raises:
             InvalidLine: The line is no Singer message.
         """
+        if line.count(b"{") + line.count(b"[") > DEEPEST and _depth(line) > DEEPEST:
+            self.fail("is nested too deep")
         try:
             message = decode(line)
         except UnicodeDecodeError:
             self.fail("is not UTF-8")
-        except RecursionError:
-            self.fail("is nested too deep")
         except ValueError:  # msgspec's own errors are among them
             self.fail("is not JSON: it may be cut off, or hold NaN or half a character")
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
@@ -156,6 +161,17 @@ class MessageReader(GenericSingerReader[bytes]):
             if not chunk:
                 return
             yield chunk.encode() if isinstance(chunk, str) else chunk
+
+
+_STEPS = bytes.maketrans(b"{[]}", b"\x01\x01\xff\xff")  # 1 and -1 as signed bytes
+_ELSE = bytes(set(range(256)) - set(b"{[]}"))
+
+
+def _depth(line: bytes) -> int:
+    """Return how deep brackets outside of strings are nested, also in a line that is cut off."""
+    strings = line.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+    steps = b"".join(strings[::2]).translate(_STEPS, _ELSE)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _descriptor(source: t.IO[t.Any]) -> int | None:

@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(shared))
 
 
-def run_program(*command, check=True, settings=None, **options):
+def run_program(*command, check=True, settings=None, timeout=300, **options):
     """Run a program to its end; where it fails, pytest shows what it said."""
     result = subprocess.run(
         [str(part) for part in command],
@@ -56,7 +56,7 @@ def run_program(*command, check=True, settings=None, **options):
         env=os.environ | (settings or {}),
         stdin=None if "input" in options else subprocess.DEVNULL,
         text=True,
-        timeout=600,
+        timeout=timeout,
         **options,
     )
     if check:

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+import urllib.parse
 
 import pytest
 
@@ -67,6 +68,23 @@ def test_ids_from_data_are_quoted_whole():
     assert request.url("https://host") == (
         "https://host/v1/people/a%20b%2F..%2F%3F%23%252F%40%C3%A9/x"
     )
+
+
+@pytest.mark.parametrize("value", ["a b/../?#%2F@é", "%2e%2e", "..%2f", "...", "?x=1", "a#b"])
+def test_an_id_from_data_never_leaves_its_part_of_the_path(fake, value):
+    with pytest.raises(StreamError, match="404"):
+        api(fake.url).get(Request("/v1/people/{id}/x", {"id": value}))
+    (path,) = fake.paths()
+    *before, part, after = path.split("/")
+    assert (before, urllib.parse.unquote(part), after) == (["", "v1", "people"], value, "x")
+    assert fake.queries(path) == [{}]
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_an_id_that_leads_to_another_path_however_quoted_is_not_asked_for(fake, value):
+    with pytest.raises(StreamError, match="`id` is empty or consists of dots"):
+        api(fake.url).get(Request("/v1/people/{id}/x", {"id": value}))
+    assert fake.calls == []
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 501, 502, 503, 504, 522, 524])

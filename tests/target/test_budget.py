@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -64,7 +65,7 @@ def test_a_store_that_cannot_be_used_is_one_sentence(store):
 
 def test_a_store_that_breaks_in_the_middle_is_one_sentence(tmp_path):
     budget = ExplainedBudget(10, f"sqlite:///{tmp_path}/budget.db", "w")
-    with sqlite3.connect(tmp_path / "budget.db") as file:
+    with contextlib.closing(sqlite3.connect(tmp_path / "budget.db")) as file:
         file.execute("DROP TABLE track_pauses")
     with pytest.raises(RunEnded, match="OperationalError"):
         budget.take()
@@ -115,6 +116,6 @@ def test_runs_that_share_a_budget_deliver_everything(run, simulator, singer, tmp
     done = run(messages, rate_limit_store=f"sqlite:///{tmp_path}/budget.db", rate_limit_name="w")
     assert done.exit_code == 0
     assert done.states == ['{"done": 1}']
-    with sqlite3.connect(tmp_path / "budget.db") as file:
+    with contextlib.closing(sqlite3.connect(tmp_path / "budget.db")) as file:
         tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
     assert len([name for name in tables if name.startswith("track_")]) >= 2

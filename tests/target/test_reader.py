@@ -75,6 +75,20 @@ def test_numbers_beyond_64_bits_and_decimals_keep_every_digit():
     assert (str(record["b"]), record["c"]) == ("0.1000", Decimal("1E+400"))
 
 
+def nested(depth: int) -> bytes:
+    """A RECORD so many levels deep, its own braces among them, with brackets in its strings."""
+    arrays = depth - 2
+    text = b'"' + b"[{" * 100 + b'\\\\\\"]"'
+    return b'{"type":"RECORD","record":{"a":' + b"[" * arrays + text + b"]" * arrays + b"}}"
+
+
+def test_a_line_may_be_a_hundred_levels_deep_and_as_broad_as_it_likes():
+    broad = b'{"type":"RECORD","record":{"a":[' + b"[{}]," * 10_000 + b"[]]}}"
+    reader, seen, _ = read(io.BytesIO(nested(100) + b"\n" + broad))
+    assert len(seen) == 2
+    assert reader.ended_by is None
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
@@ -85,6 +99,9 @@ def test_numbers_beyond_64_bits_and_decimals_keep_every_digit():
         (b'{"type":"RECORD","record":{"a":"\\ud800"}}', "is not JSON"),
         (b'{"type":"RECORD","record":{"a":"secret\xff"}}', "is not UTF-8"),
         (b'{"a":' + b"[" * 100_000, "is nested too deep"),
+        (nested(101), "is nested too deep"),
+        (nested(101)[:-60], "is nested too deep"),
+        (nested(100)[:-60], "is not JSON"),
         (b'["secret"]', "is no Singer message"),
         (b'{"kind":"secret"}', "is no Singer message"),
         (b'{"type":5}', "is no Singer message"),
