@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-import functools
 
 DAY = 86_400
 """Seconds in a day."""
@@ -15,12 +14,7 @@ DAY = 86_400
 LAST = "9999-12-31T23:59:59Z"
 """The last moment that can be written."""
 
-_EPOCH = dt.date(1970, 1, 1)
-
-
-@functools.lru_cache(maxsize=4096)
-def _date_text(days: int) -> str:
-    return (_EPOCH + dt.timedelta(days=days)).isoformat()
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written by hand
 
 
 def to_text(seconds: int) -> str:
@@ -35,10 +29,7 @@ def to_text(seconds: int) -> str:
     Raises:
         OverflowError: If the year is not between 1 and 9999.
     """
-    days, rest = divmod(seconds, DAY)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{_date_text(days)}T{hours:02}:{minutes:02}:{rest:02}Z"
+    return f"{(_EPOCH + dt.timedelta(seconds=seconds)).isoformat()}Z"
 
 
 def to_seconds(text: str) -> int:
