@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import functools
 
 DAY = 86_400
 """Seconds in a day."""
@@ -15,6 +16,11 @@ LAST = "9999-12-31T23:59:59Z"
 """The last moment that can be written."""
 
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written by hand
+
+
+@functools.lru_cache(maxsize=4096)
+def _minute_text(minutes: int) -> str:
+    return (_EPOCH + dt.timedelta(minutes=minutes)).isoformat().removesuffix("00")
 
 
 def to_text(seconds: int) -> str:
@@ -29,7 +35,8 @@ def to_text(seconds: int) -> str:
     Raises:
         OverflowError: If the year is not between 1 and 9999.
     """
-    return f"{(_EPOCH + dt.timedelta(seconds=seconds)).isoformat()}Z"
+    minutes, rest = divmod(seconds, 60)
+    return f"{_minute_text(minutes)}{rest:02}Z"
 
 
 def to_seconds(text: str) -> int:
