@@ -106,6 +106,15 @@ def test_a_burst_is_spread_so_that_a_late_call_does_not_meet_the_next_burst():
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.025
 
 
+def test_turns_that_nobody_took_for_a_while_are_spread_as_well():
+    clock = FakeClock()
+    limiter = Limiter(OwnBudget(10, clock.now), clock)
+    turns(limiter, clock, 10)
+    clock.time += 60
+    times = turns(limiter, clock, 10)
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.025
+
+
 def test_zero_means_no_limit():
     clock = FakeClock()
     turns(Limiter(None, clock), clock, 1000)
