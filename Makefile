@@ -12,6 +12,8 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH MELTANO_PROJECT_ROOT
 export UV_PROJECT_ENVIRONMENT := .venv
 # uv trusts what pip, git and curl trust: the certificates of the machine, a company's proxy included.
 export UV_SYSTEM_CERTS ?= true
+# Meltano installs its plugins by uv as well: none of them is to be compiled at every start.
+export UV_COMPILE_BYTECODE := true
 
 .DEFAULT_GOAL := help
 .PHONY: help install plugins demo test warehouse installations lint audit bench torture simulator settings clean

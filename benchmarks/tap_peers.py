@@ -1,12 +1,14 @@
 """How fast the tap reads, beside the other readers that install from the package index.
 
-Four workspaces, each served by a simulator of its own, from which every program reads in turn:
+Workspaces, each served by a simulator of its own, from which the programs read in turn:
 
 - everything, where the tap needs 129 calls, at 10 calls per second and 20 ms an answer;
 
 - the streams that the declared peers have too, as many calls for each, at the same pace;
 
 - the memberships of 300 segments, one of them of 40 pages, at 10 calls per second and 300 ms;
+
+- actions, people, metrics and messages at 300 ms, and memberships at 1 s: the tap alone;
 
 - activities of 900 bytes, without limit or latency, beside a bare loop that pages and prints.
 
@@ -242,6 +244,63 @@ def lengthen(simulator: Simulator) -> None:
         simulator.fault(path=path, body=answer)
 
 
+class Course(t.NamedTuple):
+    """What the tap alone reads at the ceiling.
+
+    Attributes:
+        streams: The streams.
+        sizes: Of the workspace.
+        longest_chain: Calls of which each needs the answer of the one before.
+        latency: Seconds of an answer.
+        slack: What the ceiling is multiplied by.
+    """
+
+    streams: tuple[str, ...]
+    sizes: Mapping[str, int]
+    longest_chain: int
+    latency: float = 0.3
+    slack: float = 1.05
+
+
+COURSES: t.Final[Mapping[str, Course]] = {
+    "actions": Course(("campaign_actions",), {"campaigns": 150, "actions": 5}, 2),
+    "people": Course(("people",), {"people": 14_000}, 15),
+    "metrics": Course(
+        (
+            "campaign_metrics",
+            "campaign_action_metrics",
+            "campaign_link_metrics",
+            "newsletter_metrics",
+            "newsletter_link_metrics",
+            "transactional_metrics",
+        ),
+        {"campaigns": 10, "actions": 8, "newsletters": 20, "transactional": 20},
+        3,
+    ),
+    "messages": Course(("messages",), {"messages": 150_000}, 12),
+    "memberships, 1 s": Course(
+        ("segment_membership",), {"segments": 150, "people": 500}, 2, latency=1.0, slack=1.1
+    ),
+}
+
+
+def courses(bars: measure.Bars, _: int) -> None:
+    """Read streams of each kind at the ceiling."""
+    for name, course in COURSES.items():
+        latency_ms = int(course.latency * 1000)
+        with workspace(**course.sizes, latency_ms=latency_ms) as simulator:
+            contest = Contest(simulator, calls_per_second=CALLS_PER_SECOND, limit=70)
+            run, seen, _rows = contest.enter(readers.OURS, course.streams)
+        contest.show(f"{name}: 10 calls per second, {latency_ms} ms an answer")
+        bars.exactly(f"{name}: 429s", seen.refused, 0)
+        bars.at_most(f"{name}: calls in any second", seen.burst, CALLS_PER_SECOND)
+        bars.at_most(
+            f"{name}: seconds",
+            run.seconds,
+            ceiling(seen.calls - seen.refused, course.longest_chain, course.latency, course.slack),
+        )
+
+
 def activities(bars: measure.Bars, count: int) -> None:
     """Read activities as fast as the programs can."""
     sizes = {"activities": count, "activity_bytes": 900, "rate_limit": 0, "people": 1000}
@@ -264,6 +323,7 @@ SCENARIOS = {
     "everything": everything,
     "shared": shared,
     "memberships": memberships,
+    "courses": courses,
     "activities": activities,
 }
 

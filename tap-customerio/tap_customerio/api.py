@@ -21,7 +21,6 @@ import requests
 import requests.adapters
 
 from tap_customerio.answers import Answer, Request
-from tap_customerio.budgets import OwnBudget, open_budget
 from tap_customerio.errors import (
     RETRIED_STATUSES,
     AnswerError,
@@ -36,6 +35,7 @@ from tap_customerio.errors import (
 )
 from tap_customerio.limiter import Clock, Limiter
 from tap_customerio.retries import Failure, Jitter, Patience, parse_retry_after
+from tap_customerio.turns import OwnBudget
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -43,8 +43,8 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from tap_customerio.budgets import Budget
     from tap_customerio.settings import Settings
+    from tap_customerio.turns import Budget, Turn
 
 logger = logging.getLogger("tap-customerio")
 
@@ -175,11 +175,11 @@ class AppApi:
         patience = Patience(self._settings.max_retries, self._jitter)
         request: Request | None = None
         while True:
-            self._limiter.acquire(stop)
+            turn = self._limiter.acquire(stop)
             if stop.is_set():
                 raise CancelledError
             request = request or choose()
-            outcome = self._try(base, request)
+            outcome = self._try(base, request, turn)
             if isinstance(outcome, Answer):
                 return outcome
             wait = patience.wait(outcome)
@@ -189,7 +189,7 @@ class AppApi:
             else:
                 self._clock.sleep(wait, stop)
 
-    def _try(self, base: str, request: Request) -> Answer | Failure:
+    def _try(self, base: str, request: Request, turn: Turn) -> Answer | Failure:
         began = self._clock.now()
         try:
             response = self._session.request(
@@ -209,13 +209,15 @@ class AppApi:
             if _is_untrusted(error):
                 return Failure(UntrustedError(request.call), retried=False)
             return Failure(UnreachableError(request.call, cause), retried=True)
+        finally:
+            turn.answered = self._clock.now()
         self._note(response.status_code, len(response.content))
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s: %d in %.0f ms%s",
                 request.call,
                 response.status_code,
-                (self._clock.now() - began) * 1000,
+                (turn.answered - began) * 1000,
                 f" (reference {_reference(response)})" if _reference(response) else "",
             )
         if response.status_code == requests.codes.ok:
@@ -270,6 +272,8 @@ def _budget(settings: Settings, clock: Clock) -> Budget | None:
         return None
     if not store:
         return OwnBudget(rate, clock.now)
+    from tap_customerio.budgets import open_budget  # noqa: PLC0415 - for shared budgets alone
+
     key = hashlib.blake2b(settings.app_api_key.encode(), digest_size=8).hexdigest()
     return open_budget(rate, store, settings.rate_limit_name or key)
 

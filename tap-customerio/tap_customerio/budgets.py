@@ -1,4 +1,4 @@
-"""The budget of calls, for one tap alone or for several that share it.
+"""The budget of calls that several taps share.
 
 A workspace has one budget, whoever calls. In a store outside, time is the store's or the wall
 clock's, never one that only this process knows; and it is read while the store is locked, so that
@@ -14,11 +14,12 @@ import typing as t
 import urllib.parse
 import weakref
 
-from pyrate_limiter import InMemoryBucket, Rate, RateItem, SQLiteBucket
+from pyrate_limiter import Rate, RateItem, SQLiteBucket
 from pyrate_limiter.buckets import RedisBucket
 from pyrate_limiter.buckets.redis_bucket import LuaScript
 
-from tap_customerio.errors import RunError
+from tap_customerio.errors import RunError, StoreError
+from tap_customerio.turns import SPREAD, Budget, Turn
 
 if t.TYPE_CHECKING:
     from pyrate_limiter import AbstractBucket
@@ -28,48 +29,8 @@ WINDOW_MS: t.Final = 1_025
 against a limit of 10 per rolling second, 1,000 ms was refused now and then, and 1,020 ms on a
 machine whose processors were all busy."""
 
-SPREAD: t.Final = 4
-"""Turns are this many times closer than evenly spread ones at least: of a burst that leaves at
-once, the last call may be late where the first one of the next burst is not."""
-
 LOCK_SECONDS: t.Final = 30.0
 """How long to wait for a store that another tap has locked; it does so for a millisecond."""
-
-
-class Budget(t.Protocol):
-    """Where turns are counted. Called by one thread of a process at a time."""
-
-    def take(self) -> float:
-        """Take a turn if there is one.
-
-        Returns:
-            Seconds until it is worth trying again; 0 if the turn was taken.
-        """
-
-    def pause(self, seconds: float) -> None:
-        """Tell all who share the budget that nobody is to call for a while."""
-
-
-class OwnBudget:
-    """A budget that nobody else draws on.
-
-    Args:
-        calls_per_second: The limit.
-        now: Seconds on a clock that never goes back.
-    """
-
-    def __init__(self, calls_per_second: int, now: t.Callable[[], float]) -> None:
-        self._bucket = InMemoryBucket(rates(calls_per_second))
-        self._now = now
-
-    def take(self) -> float:
-        """Take a turn, as `Budget` says."""
-        item = RateItem("call", int(self._now() * 1000))
-        self._bucket.leak(item.timestamp)
-        return _put(self._bucket, item)
-
-    def pause(self, seconds: float) -> None:
-        """There is nobody else to tell."""
 
 
 class SqliteBudget:
@@ -102,7 +63,7 @@ class SqliteBudget:
         )
         self._bucket = SQLiteBucket(rates(calls_per_second), self._connection, table)
 
-    def take(self) -> float:
+    def take(self, _turn: Turn | None = None, /) -> float:
         """Take a turn, as `Budget` says."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -153,7 +114,7 @@ class RedisBudget:
             rates(calls_per_second), self._redis, self._key, self._redis.script_load(script)
         )
 
-    def take(self) -> float:
+    def take(self, _turn: Turn | None = None, /) -> float:
         """Take a turn, as `Budget` says."""
         paused = self._redis.pttl(f"{self._key}:pause")
         if paused > 0:
@@ -208,18 +169,7 @@ def open_budget(calls_per_second: int, store: str, name: str) -> Budget:
         msg = "`rate_limit_store` names a Redis server: install `tap-customerio[redis]`"
         raise RunError(msg) from error
     except Exception as error:  # the client of Redis has errors of its own kind
-        raise RunError(_UNUSABLE.format(cause=type(error).__name__)) from error
-
-
-def unusable(error: Exception) -> RunError:
-    """What to say when a store fails in the middle of a run."""
-    return RunError(_UNUSABLE.format(cause=type(error).__name__))
-
-
-_UNUSABLE: t.Final = (
-    "The store that `rate_limit_store` names cannot be used ({cause}): check the path and its "
-    "rights, or the address and that the server runs"
-)
+        raise StoreError(type(error).__name__) from error
 
 
 def _put(bucket: AbstractBucket, item: RateItem) -> float:

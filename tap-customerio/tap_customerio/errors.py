@@ -48,6 +48,16 @@ class RunError(TapError):
     """Nothing can be read any more: the run ends."""
 
 
+class StoreError(RunError):
+    """The budget that several taps share cannot be used."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"The store that `rate_limit_store` names cannot be used ({cause}): check the path and "
+            "its rights, or the address and that the server runs"
+        )
+
+
 class StreamError(TapError):
     """The stream ends here; the other streams go on.
 

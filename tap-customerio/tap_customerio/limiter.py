@@ -10,7 +10,8 @@ import threading
 import time
 import typing as t
 
-from tap_customerio.budgets import Budget, unusable
+from tap_customerio.errors import StoreError
+from tap_customerio.turns import Budget, Turn
 
 T = t.TypeVar("T")
 
@@ -54,22 +55,27 @@ class Limiter:
         if self._budget is not None:
             self._ask(lambda budget: budget.pause(seconds))
 
-    def acquire(self, stop: threading.Event) -> None:
+    def acquire(self, stop: threading.Event) -> Turn:
         """Wait for a turn.
 
         Args:
             stop: Ends the waiting at once when set.
+
+        Returns:
+            The turn; whoever takes it notes in it when the call was answered.
         """
+        turn = Turn()
         while not stop.is_set():
             with self._turn:
-                wait = self._take()
+                wait = self._take(turn)
                 if wait <= 0:
-                    return
+                    break
                 # Whoever is next in line waits with the lock held, so that one thread wakes
                 # for one turn. A pause may last minutes: it is slept in short pieces.
                 self._clock.sleep(min(wait, 1.0), stop)
+        return turn
 
-    def _take(self) -> float:
+    def _take(self, turn: Turn) -> float:
         """Take a turn if there is one.
 
         Returns:
@@ -78,11 +84,11 @@ class Limiter:
         now = self._clock.now()
         if self._resume_at > now:
             return self._resume_at - now
-        return 0 if self._budget is None else self._ask(lambda budget: budget.take())
+        return 0 if self._budget is None else self._ask(lambda budget: budget.take(turn))
 
     def _ask(self, question: t.Callable[[Budget], T]) -> T:
         with self._asking:
             try:
                 return question(t.cast("Budget", self._budget))
             except Exception as error:
-                raise unusable(error) from error
+                raise StoreError(type(error).__name__) from error

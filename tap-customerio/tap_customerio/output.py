@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import sys
 import typing as t
 
-from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.helpers._state import StateWriter
-from singer_sdk.singerlib.messages import RecordMessage, StateMessage
+from singer_sdk.singerlib.messages import StateMessage
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -27,7 +28,7 @@ class Output(MsgSpecWriter):
     """Writes each message as a line.
 
     Records wait in the buffer until `flush` or a message of another kind; whoever writes records
-    flushes when it has no more of them at hand.
+    flushes when it has no more of them at hand. Each bears the time at which it was written.
 
     Attributes:
         unsettled: Whether anything has been written since the last STATE.
@@ -37,17 +38,36 @@ class Output(MsgSpecWriter):
 
     @override
     def write_message(self, message: Message) -> None:
-        line = self.format_message(message)
+        self._write(self.format_message(message))
+        self.unsettled = not isinstance(message, StateMessage)
+        self.flush()
+
+    def write_records(
+        self, stream: str, records: t.Sequence[t.Mapping[str, t.Any]], version: int | None
+    ) -> None:
+        """Write RECORD messages; they may wait in the buffer.
+
+        Args:
+            stream: The name of their stream.
+            records: What they hold.
+            version: Their version, None if they have none.
+        """
+        shared: dict[str, t.Any] = {} if version is None else {"version": version}
+        shared["time_extracted"] = dt.datetime.now(dt.timezone.utc)
+        lines = (
+            {"type": "RECORD", "stream": stream, "record": record, **shared} for record in records
+        )
+        self._write(encoder.encode_lines(lines))
+        self.unsettled = self.unsettled or bool(records)
+
+    def _write(self, lines: bytes | bytearray) -> None:
         try:
-            written = sys.stdout.buffer.write(line)
+            written = sys.stdout.buffer.write(lines)
             # With PYTHONUNBUFFERED a signal can cut a write short.
-            while written < len(line):
-                written += sys.stdout.buffer.write(line[written:])
+            while written < len(lines):
+                written += sys.stdout.buffer.write(lines[written:])
         except OSError as error:
             _give_up(error)
-        self.unsettled = not isinstance(message, StateMessage)
-        if not isinstance(message, RecordMessage):
-            self.flush()
 
     def flush(self) -> None:
         """Hand on what was written."""

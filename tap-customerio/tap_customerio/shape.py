@@ -152,8 +152,6 @@ def to_seconds(value: t.Any) -> int | None:  # noqa: ANN401 - whatever the API s
     Returns:
         Unix seconds; None for never, which is 0, empty or null, and for what is no time.
     """
-    if type(value) is int:
-        return value or None
     try:
         return None if value is None else _read_time(value) or None
     except _UNFIT:
@@ -161,6 +159,8 @@ def to_seconds(value: t.Any) -> int | None:  # noqa: ANN401 - whatever the API s
 
 
 def _read_time(value: t.Any) -> int:  # noqa: ANN401 - whatever the API sent
+    if type(value) is int:
+        return value
     if isinstance(value, str):
         text = value.strip()
         try:

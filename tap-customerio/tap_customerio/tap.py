@@ -113,6 +113,16 @@ class TapCustomerIO(Tap):
             interrupt=self.check_stop,
         )
 
+    def write_records(self, stream: str, records: t.Sequence[Record], version: int | None) -> None:
+        """Write records, in the buffer to begin with.
+
+        Args:
+            stream: The name under which they go.
+            records: The records.
+            version: Their version, None if they have none.
+        """
+        t.cast("Output", self.message_writer).write_records(stream, records, version)
+
     def flush(self) -> None:
         """Hand on the records that were written."""
         t.cast("Output", self.message_writer).flush()
@@ -193,7 +203,7 @@ class TapCustomerIO(Tap):
         """Keep them: with the SDK they are worth nothing after a cut, here a run goes on there."""
 
     # Signals: the handler only takes note. The engine looks when it waits, a stream after each
-    # record, so that no line is cut and STATE is true when it leaves.
+    # thousand rows, so that no line is cut and STATE is true when it leaves.
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -15,12 +15,12 @@ DAY = 86_400
 LAST = "9999-12-31T23:59:59Z"
 """The last moment that can be written."""
 
-_EPOCH = dt.date(1970, 1, 1)
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the offset is written by hand
 
 
 @functools.lru_cache(maxsize=4096)
-def _date_text(days: int) -> str:
-    return (_EPOCH + dt.timedelta(days=days)).isoformat()
+def _minute_text(minutes: int) -> str:
+    return (_EPOCH + dt.timedelta(minutes=minutes)).isoformat().removesuffix("00")
 
 
 def to_text(seconds: int) -> str:
@@ -35,10 +35,8 @@ def to_text(seconds: int) -> str:
     Raises:
         OverflowError: If the year is not between 1 and 9999.
     """
-    days, rest = divmod(seconds, DAY)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{_date_text(days)}T{hours:02}:{minutes:02}:{rest:02}Z"
+    minutes, rest = divmod(seconds, 60)
+    return f"{_minute_text(minutes)}{rest:02}Z"
 
 
 def to_seconds(text: str) -> int:

@@ -21,6 +21,7 @@ from tap_customerio.errors import (
     UnreadableAnswerError,
     VanishedError,
 )
+from tap_customerio.limiter import Clock
 from tap_customerio.settings import parse
 from tap_customerio.tap import TapCustomerIO
 
@@ -46,6 +47,28 @@ def test_the_key_goes_into_the_header_and_nowhere_else(fake):
     assert fake.calls == [("/v1/campaigns", {"limit": "5"})]
     assert fake.headers[0]["Authorization"] == f"Bearer {KEY}"
     assert fake.headers[0]["User-Agent"] == "test-agent"
+
+
+def test_an_answer_says_how_late_its_call_was(fake):
+    time, taken = [0.0], []
+
+    class OwnTime(Clock):
+        def now(self):
+            return time[0]
+
+        def sleep(self, seconds, stop):
+            time[0] += seconds
+
+    def answer(_):
+        taken.append(time[0])
+        time[0] += [0.02, 0.05, 0][len(taken) - 1]  # how long it takes
+        return LIST
+
+    fake.routes["/v1/campaigns"] = answer
+    client = AppApi(settings(fake.url, requests_per_second=1), clock=OwnTime())
+    for _ in range(3):
+        client.get(Request("/v1/campaigns"))
+    assert taken == pytest.approx([0, 1.005, 1.005 + 1.005 + 0.03])
 
 
 def test_a_netrc_does_not_replace_the_key(fake, tmp_path, monkeypatch):

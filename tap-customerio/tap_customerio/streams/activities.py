@@ -76,6 +76,7 @@ class Activities(CustomerIOStream):
     concurrency = 1
 
     _oldest: int | None = None
+    _end: int | None = None
     _newest: int = 0
 
     @property
@@ -92,7 +93,7 @@ class Activities(CustomerIOStream):
         wanted = [] if settings.start is None else [settings.start]
         if bookmark is not None:
             wanted.append(bookmark - lookback)
-        self._oldest = max(wanted, default=None)
+        self._oldest, self._end = max(wanted, default=None), settings.end
         rest = self._scan(self._oldest)
         # After a cut, what is new is read first: down to where the run before had begun.
         newest = bookmarks.read(self.progress.notes, NEWEST)
@@ -108,18 +109,23 @@ class Activities(CustomerIOStream):
     @override
     def prepare(self, row: Record, chain: Chain) -> Record | None:
         stamp = to_seconds(row.get("timestamp"))
-        if stamp is not None:
-            end = self.tap.settings.end
-            if self._oldest is not None and stamp < self._oldest:
-                return None
-            if end is not None and stamp >= end:
-                return None
-            # A time in the future must not hide what happens until then.
-            if stamp <= self.tap.started:
-                self._newest = max(self._newest, stamp)
-                if chain.remembered:
-                    self._note_newest()
+        if stamp is None:
+            return row
+        if self._oldest is not None and stamp < self._oldest:
+            return None
+        if self._end is not None and stamp >= self._end:
+            return None
+        # A time in the future must not hide what happens until then.
+        if self._newest < stamp <= self.tap.started:
+            self._newest = stamp
         return row
+
+    @override
+    def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
+        for records in super()._records(rows, chain):
+            if chain.remembered:
+                self._note_newest()
+            yield records
 
     @override
     def chain_ended(self, end: End) -> None:

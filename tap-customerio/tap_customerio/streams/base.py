@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import datetime as dt
 import decimal
 import functools
 import hashlib
@@ -13,14 +12,13 @@ import typing as t
 
 import msgspec
 from singer_sdk import Stream
-from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib import RecordMessage
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_customerio import state as bookmarks
 from tap_customerio import times
 from tap_customerio.errors import RunError, StreamError, UnreadableAnswerError, VanishedError
-from tap_customerio.fetch import Chain, End, Page, Row
+from tap_customerio.fetch import Chain, End, Row
 from tap_customerio.pagination import Dialect, unpaged
 from tap_customerio.progress import Progress
 from tap_customerio.shape import Record, Shaper
@@ -38,6 +36,10 @@ if t.TYPE_CHECKING:
 
 STATE_SECONDS: t.Final = 3.0
 """How often STATE is written while pages come in."""
+
+ROWS_AT_A_TIME: t.Final = 1000
+"""Rows that are decoded together: a page of a membership has 30,000, which as records would take
+ten times the memory of the page."""
 
 _encode_key = msgspec.json.Encoder(order="sorted").encode
 
@@ -58,9 +60,6 @@ class CustomerIOStream(Stream, abc.ABC):
         keeps: The properties that streams which fan out from this one always need; those that
             their paths name are kept without being listed here.
     """
-
-    # The shaper has converted everything already.
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     path: t.ClassVar[str]
     rows: t.ClassVar[str]
@@ -156,14 +155,19 @@ class CustomerIOStream(Stream, abc.ABC):
 
     @override
     def get_records(self, context: types.Context | None) -> t.Iterator[Record]:
+        for records in self._batches():
+            yield from records
+
+    def _batches(self) -> t.Iterator[list[Record]]:
+        """All records, as many at a time as are at hand; those before are handed on by then."""
         columns = self.tap.columns_kept(self)
-        kept = []
+        kept: list[Record] = []
         self._together = (self, *self.companions())
         states = [stream.stream_state for stream in self._together]
-        for record in self._read(Progress(states, self._mark, self._new_version())):
+        for records in self._read(Progress(states, self._mark, self._new_version())):
             if columns:
-                kept.append({name: record.get(name) for name in columns})
-            yield record
+                kept += _keep(columns, records)
+            yield records
         if self.progress.whole:
             self.tap.parents[self.name] = kept
 
@@ -171,11 +175,12 @@ class CustomerIOStream(Stream, abc.ABC):
         """Read what others fan out from, without a trace in the state."""
         columns = self.tap.columns_kept(self)
         self.tap.parents[self.name] = [
-            {name: record.get(name) for name in columns}
-            for record in self._read(Progress([], self._mark))
+            row
+            for records in self._read(Progress([], self._mark))
+            for row in _keep(columns, records)
         ]
 
-    def _read(self, progress: Progress) -> t.Iterator[Record]:
+    def _read(self, progress: Progress) -> t.Iterator[list[Record]]:
         self.progress = progress
         self._recent.clear()
         progress.begin()
@@ -204,7 +209,7 @@ class CustomerIOStream(Stream, abc.ABC):
             for stream in self._together:
                 stream.announce(progress.version)
 
-    def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:
+    def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[list[Record]]:
         clock, planned = self.tap.clock, set(chains)
         written = clock.now()
         for event in self.tap.walk(chains, self.concurrency):
@@ -217,28 +222,34 @@ class CustomerIOStream(Stream, abc.ABC):
                     self.tap.report.chain()
             else:
                 if event.chain.opens is None:
-                    yield from self._records(event)
+                    for start in range(0, len(event.rows), ROWS_AT_A_TIME):
+                        rows = event.rows[start : start + ROWS_AT_A_TIME]
+                        yield from self._records(rows, event.chain)
+                        self.tap.check_stop()
                 self.progress.page(event)
                 self.tap.flush()
             if clock.now() - written >= STATE_SECONDS:
                 self.write_state()
                 written = clock.now()
 
-    def _records(self, page: Page) -> t.Iterator[Record]:
-        recent = self._recent.setdefault(self.repeats_within(page.chain), RecentKeys())
-        count = 0
-        for raw in page.rows:
-            row = _decode(raw, page.chain.call)
-            prepared = None if row is None else self.prepare(row, page.chain)
-            if prepared is None:
-                continue
-            record = self._shape(prepared)
-            if recent.has(self._key_of(record)):
-                continue
-            yield record
-            count += 1
-            self.tap.check_stop()
-        self.tap.report.rows(count)
+    def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
+        """Make records of rows, but for repetitions; those before a faulty row are handed on."""
+        recent = self._recent.setdefault(self.repeats_within(chain), RecentKeys())
+        call = chain.call
+        records: list[Record] = []
+        try:
+            for raw in rows:
+                row = _decode(raw, call)
+                prepared = None if row is None else self.prepare(row, chain)
+                if prepared is not None:
+                    record = self._shape(prepared)
+                    if not recent.has(self._key_of(record)):
+                        records.append(record)
+        except StreamError:
+            yield records
+            raise
+        yield records
+        self.tap.report.rows(len(records))
 
     def repeats_within(self, chain: Chain) -> object:
         """Where a key that comes again is a repetition: in the same chain.
@@ -299,29 +310,43 @@ class CustomerIOStream(Stream, abc.ABC):
     def _sync_records(
         self, context: types.Context | None = None, *, write_messages: bool = True
     ) -> t.Generator[Record, t.Any, t.Any]:
+        # The SDK's own takes records one by one, asks each whether it has children, and each
+        # thousandth for a STATE: here a page is the unit, and `_walk` knows when STATE is due.
+        count = 0
         try:
-            yield from super()._sync_records(context, write_messages=write_messages)
+            with self.get_record_counter() as counter, self.get_sync_timer():
+                for found in self._batches():
+                    # In a dry run of the SDK, no more than it asks for.
+                    most = self.ABORT_AT_RECORD_COUNT
+                    records = found if most is None else found[: most - count]
+                    if write_messages:
+                        self._write(records)
+                    counter.increment(len(records))
+                    yield from records
+                    count += len(found)
+                    self._check_max_record_limit(count - 1)
+            self._finalize_state(self.stream_state)
+            if write_messages:
+                self._write_state_message()
         except StreamError as error:
             for stream in self._together:
                 self.tap.note_failure(stream.name, error)
         except RunError as error:
             self.tap.give_up(error)
 
-    @override
-    def _generate_record_messages(
-        self, record: types.Record
-    ) -> t.Generator[RecordMessage, None, None]:
+    def _write(self, records: t.Sequence[Record]) -> None:
         # Looking for deselected properties costs a quarter of the time, and there are seldom any.
         if not self._everything_selected:
-            yield from super()._generate_record_messages(record)
-            return
-        extracted = dt.datetime.now(dt.timezone.utc)
+            for record in records:
+                pop_deselected_record_properties(record, self.schema, self.mask)
         for stream_map in self.stream_maps:
-            mapped = stream_map.transform(record)
-            if mapped is not None:
-                yield RecordMessage(
-                    stream_map.stream_alias, mapped, self._stream_version, extracted
-                )
+            mapped = map(stream_map.transform, records)
+            self.tap.write_records(
+                stream_map.stream_alias,
+                [record for record in mapped if record is not None],
+                self._stream_version,
+            )
+        self.state_manager.is_flushed = False
 
     @functools.cached_property
     def _everything_selected(self) -> bool:
@@ -426,7 +451,7 @@ class IncrementalStream(CustomerIOStream):
         return False
 
     @override
-    def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[Record]:
+    def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[list[Record]]:
         self.progress.notes.setdefault("began", times.to_text(self.tap.started))
         yield from super()._walk(chains)
 
@@ -436,10 +461,11 @@ class IncrementalStream(CustomerIOStream):
         return bookmarks.read(self.stream_state) if self.incremental else None
 
     @override
-    def _records(self, page: Page) -> t.Iterator[Record]:
-        for record in super()._records(page):
-            self._newest = max(self._newest, record.get(self.replication_key) or "")
-            yield record
+    def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
+        for records in super()._records(rows, chain):
+            times_of = [record.get(self.replication_key) or "" for record in records]
+            self._newest = max(self._newest, *times_of, "")
+            yield records
 
     @override
     def finished(self) -> None:
@@ -467,6 +493,10 @@ class RecentKeys:
             self._old, self._new = self._new, set()
         self._new.add(key)
         return False
+
+
+def _keep(columns: t.Collection[str], records: t.Iterable[Record]) -> list[Record]:
+    return [{name: record.get(name) for name in columns} for record in records]
 
 
 def _decode(raw: Row, call: str) -> Record | None:

@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers import types
 
     from tap_customerio.answers import Answer
-    from tap_customerio.fetch import Page, Row
+    from tap_customerio.fetch import Row
     from tap_customerio.report import Tally
     from tap_customerio.shape import Record
 
@@ -142,11 +142,11 @@ class People(AttributesStream):
         return [] if self._preferences is None else [self._preferences]
 
     @override
-    def _records(self, page: Page) -> t.Iterator[Record]:
-        for person in super()._records(page):
+    def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
+        for people in super()._records(rows, chain):
             if self._preferences is not None:
-                self._preferences.hand_on(person)
-            yield person
+                self._preferences.hand_on(people)
+            yield people
 
 
 class PeopleSubscriptionPreferences(AttributesStream):
@@ -190,14 +190,14 @@ class PeopleSubscriptionPreferences(AttributesStream):
             super()._write_schema_message()
             self._tally = self.tap.report.along(self.name)
 
-    def hand_on(self, person: Record) -> None:
-        """Write the record that a person brings along.
+    def hand_on(self, people: t.Sequence[Record]) -> None:
+        """Write the records that people bring along.
 
         Args:
-            person: A record of people.
+            people: Records of people.
         """
-        self._write_record_message(self._shape(_preferences(person)))
-        self._tally.rows += 1
+        self._write([self._shape(_preferences(person)) for person in people])
+        self._tally.rows += len(people)
 
     # What the SDK does when it is this stream's turn.
 
