@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import typing as t
 from collections import Counter
@@ -136,17 +135,17 @@ class MessageReader(GenericSingerReader[bytes]):
         signals = self._signals
         pieces: list[bytes] = []  # of a line that is not whole yet
         for chunk in self._chunks(source):
-            for line in io.BytesIO(chunk):  # which finds line ends faster than a split
-                if not line.endswith(b"\n"):
-                    pieces.append(line)
-                    break
-                if pieces:
-                    line = b"".join([*pieces, line])  # noqa: PLW2901 - the same one, whole
-                    pieces.clear()
-                if signals.received is not None:
-                    signals.check()
-                yield line[:-1]
-        if pieces:
+            first, *rest = chunk.split(b"\n")
+            pieces.append(first)
+            if rest:
+                yield b"".join(pieces)
+                *whole, last = rest
+                for line in whole:
+                    if signals.received is not None:
+                        signals.check()
+                    yield line
+                pieces = [last]
+        if any(pieces):
             yield b"".join(pieces)
 
     def _chunks(self, source: t.IO[t.Any]) -> Iterable[bytes]:
