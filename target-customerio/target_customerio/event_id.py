@@ -129,6 +129,9 @@ def _readable(value: object) -> object:
 
 
 def _canonical_number(number: Decimal) -> int | Decimal:
+    text = str(number)
+    if text[-1] != "0" and "E" not in text and "." in text:  # as nearly always
+        return number
     if not number:
         return 0
     shortest = number.normalize(EXACT)
