@@ -52,10 +52,10 @@ encode_canonically = msgspec.json.Encoder(
 
 def is_ulid(text: str) -> bool:
     """Tell whether `text` is a valid ULID, which Customer.io takes as the id of an event."""
-    if len(text) != ULID_CHARACTERS:
+    if len(text) != ULID_CHARACTERS or not text.isascii():
         return False
     try:
-        ULID.from_str(text)
+        ULID.from_str(text.upper())  # the library's last release for Python 3.10 reads no other
     except ValueError:
         return False
     return True

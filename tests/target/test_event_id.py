@@ -128,7 +128,15 @@ def test_a_valid_ulid_is_used_as_it_is(id_of, given):
 
 @pytest.mark.parametrize(
     "given",
-    ["order-7", 7, "81HB4HBDKTFWYZCK01DMRSWRFD", "01HB4HBDKTFWYZCK01DMRSWRFU", "7" * 25, ["a"]],
+    [
+        "order-7",
+        7,
+        "81HB4HBDKTFWYZCK01DMRSWRFD",
+        "01HB4HBDKTFWYZCK01DMRSWRFU",
+        "01HB4HBDKTFWYZCK01DMR\u017fWRFD",  # a long s, whose capital is an S
+        "7" * 25,
+        ["a"],
+    ],
 )
 def test_quirk_49_any_other_id_is_hashed_with_stream_and_event_name(id_of, given):
     ids = {
