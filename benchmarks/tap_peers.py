@@ -279,7 +279,11 @@ COURSES: t.Final[Mapping[str, Course]] = {
     ),
     "messages": Course(("messages",), {"messages": 150_000}, 12),
     "memberships, 1 s": Course(
-        ("segment_membership",), {"segments": 150, "people": 500}, 2, latency=1.0, slack=1.1
+        ("segment_membership",),
+        {"segments": 250, "people": 500, "members": 5},
+        2,
+        latency=1.0,
+        slack=1.1,
     ),
 }
 

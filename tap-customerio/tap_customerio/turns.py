@@ -20,9 +20,10 @@ LATE: t.Final = 0.04
 """Seconds by which a call counts as late at most: what is slow need not have been late. With all
 calls this late, 96 % of the limit are used."""
 
-SPREAD: t.Final = 4
-"""Turns are this many times closer than evenly spread ones at least: of a burst that leaves at
-once, the last call may be late where the first one of the next burst is not."""
+SPREAD: t.Final = 2
+"""Turns are this many times closer than evenly spread ones at least. A burst that leaves at once
+may be seen as another burst by a server that is busy with its answers; but a tap that waited for
+one answer must be able to catch up, and the last calls of a run are not to wait for nothing."""
 
 
 @dataclass(eq=False)

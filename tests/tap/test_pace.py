@@ -51,10 +51,10 @@ def test_no_window_holds_more_turns_than_the_limit(rate):
     assert min(gaps(times, rate)) == pytest.approx(1.005)
 
 
-def test_quirk_45_the_limit_is_used_to_98_percent():
+def test_quirk_45_the_limit_is_used_to_99_percent():
     clock = FakeClock()
     times = turns(Limiter(OwnBudget(10, clock.now), clock), clock, 300)
-    assert (len(times) - 10) / (times[-1] - times[0]) >= 9.8
+    assert 290 / (times[290] - times[0]) >= 9.9
 
 
 @pytest.mark.parametrize("latency", [0.02, 0.3, 1.0, 3.0])
@@ -103,7 +103,7 @@ def test_slow_answers_cost_no_more_than_40_ms():
 def test_a_burst_is_spread_so_that_a_late_call_does_not_meet_the_next_burst():
     clock = FakeClock()
     times = turns(Limiter(OwnBudget(10, clock.now), clock), clock, 30)
-    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.025
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.05
 
 
 def test_turns_that_nobody_took_for_a_while_are_spread_as_well():
@@ -112,7 +112,7 @@ def test_turns_that_nobody_took_for_a_while_are_spread_as_well():
     turns(limiter, clock, 10)
     clock.time += 60
     times = turns(limiter, clock, 10)
-    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.025
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.05
 
 
 def test_zero_means_no_limit():
