@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 from http import HTTPStatus
 
@@ -13,6 +14,11 @@ from urllib3.util import Retry
 
 from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped
 from target_customerio.budget import WINDOW_MILLISECONDS
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +44,18 @@ STOPS: t.Mapping[int, str] = {
 }
 
 Row = dict[str, t.Any]
+
+
+class _BearerAuth(requests.auth.AuthBase):
+    """Being an auth object, it keeps a .netrc from putting its own header in place."""
+
+    def __init__(self, key: str) -> None:
+        self._header = f"Bearer {key}"
+
+    @override
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
 
 
 class AppClient:
@@ -68,7 +86,8 @@ class AppClient:
             redirect=0,
         )
         self._session = requests.Session()
-        self._session.headers.update({"Authorization": f"Bearer {key}", "User-Agent": user_agent})
+        self._session.auth = _BearerAuth(key)
+        self._session.headers["User-Agent"] = user_agent
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 

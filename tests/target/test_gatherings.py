@@ -131,6 +131,20 @@ def test_quirk_60_a_dynamic_segment_is_refused(run, singer, customerio_simulator
     assert "dynamic or not finished" in done.error
 
 
+@pytest.fixture
+def netrc(tmp_path, monkeypatch):
+    """A .netrc with somebody else's credentials for the host."""
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(file))
+
+
+@pytest.mark.usefixtures("netrc")
+def test_a_netrc_replaces_no_credentials(segment, mirror, singer, members):
+    done = mirror([*people(singer, "e"), *members_of(singer, *"abcde")])
+    assert (done.exit_code, members(segment)) == (0, set("abcde"))
+
+
 def test_a_mirror_sends_only_the_difference(segment, mirror, singer, members, simulator):
     messages = [*people(singer, "e"), *members_of(singer, *"abce")]
     done = mirror(messages, max_removed_percent=25)
