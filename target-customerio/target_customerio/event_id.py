@@ -39,7 +39,6 @@ ULID_CHARACTERS = 26
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 """Ten bits of a ULID in text each."""
-NO_TIME = ALPHABET[0] * 10
 FIVE_BITS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 """The character for each byte of a hash, by its last five bits."""
 
@@ -73,17 +72,11 @@ def derive(parts: Sequence[object], moment: int | None) -> str:
         SHA-256: the last five of each of its first 16 bytes, since bytes are quickly translated.
     """
     digest = hashlib.sha256(encode_canonically(parts)).digest()
-    random = digest[:HASH_CHARACTERS].translate(FIVE_BITS).decode()
-    if moment is None or moment < 0:
-        return NO_TIME + random
-    time = moment // NANOSECONDS_IN_A_MILLISECOND
+    random = str(digest[:HASH_CHARACTERS].translate(FIVE_BITS), "ascii")
+    time = moment // NANOSECONDS_IN_A_MILLISECOND if moment and moment > 0 else 0
     return (
-        PAIRS[time >> 40]
-        + PAIRS[time >> 30 & 1023]
-        + PAIRS[time >> 20 & 1023]
-        + PAIRS[time >> 10 & 1023]
-        + PAIRS[time & 1023]
-        + random
+        f"{PAIRS[time >> 40]}{PAIRS[time >> 30 & 1023]}{PAIRS[time >> 20 & 1023]}"
+        f"{PAIRS[time >> 10 & 1023]}{PAIRS[time & 1023]}{random}"
     )
 
 
