@@ -129,3 +129,31 @@ code = subprocess.call(sys.argv[1:], stdout=sys.stderr)
 print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 """Between the tests and the command, since a process counts the memory of the one that made it."""
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e999999", "0.12345678901234567890", "9" * 400])
+def test_a_plan_describes_numbers_that_no_float_can_hold(number):
+    event = b'{"customer_id":"c","event_name":"e","n":%s}' % number.encode()
+    done = pour([HEAD, record("person_event", event)], dry_run=True)
+    assert (done.exit_code, done.errors) == (0, [])
+    assert any(f'"n":"{kind_of(number)}, ' in line for line in done.log)
+
+
+def kind_of(number: str) -> str:
+    return "integer" if number.isdecimal() else "number"
+
+
+@pytest.mark.parametrize("number", ["0.12345678901234567890123", "1E+400", "10.50"])
+def test_numbers_in_the_text_of_a_structure_keep_their_digits(number):
+    attributes = f'"relationship_attributes":{{"n":{number}}}'
+    related = f'[{{"identifiers":{{"object_id":"a"}},{attributes}}}]'
+    person = {"id": "1", "cio_relationships": related}
+    done = pour([schema("person_identify", columns()), record("person_identify", person)])
+    (item,) = done.items
+    assert str(item["cio_relationships"][0]["relationship_attributes"]["n"]) == number
+
+
+def test_an_exponent_in_the_text_of_a_structure_is_no_crash():
+    person = {"id": "1", "cio_relationships": "[1e9999999999999999999]"}
+    done = pour([schema("person_identify", columns()), record("person_identify", person)])
+    assert [one["rejection"]["field"] for one in done.rejected] == ["cio_relationships"]
