@@ -78,6 +78,33 @@ def test_a_key_with_a_name_of_a_million_characters_fills_no_log():
     assert max(map(len, done.log)) < 6_000
 
 
+@pytest.mark.parametrize(
+    ("stream", "value"),
+    [
+        ("person_event", {"customer_id": "c", "event_name": "e", "whole": "CANARY"}),
+        ("person_event", {"customer_id": "c", "event_name": "e", "when": "CANARY"}),
+        ("person_event", {"customer_id": "c", "event_name": "e", "timestamp": "CANARY"}),
+        ("person_event", {"customer_id": "c", "event_name": "CANARY" * 20}),
+        ("person_event", {"customer_id": ["CANARY"], "event_name": "e"}),
+        ("person_event", {"customer_id": "c", "event_name": {"a": "CANARY"}}),
+        ("person_event", {"customer_id": "CANARY" * 40, "event_name": "e"}),
+        ("person_event", {"customer_id": "c", "event_name": "e", "a": "CANARY" * 9_000}),
+        ("person_identify", {"id": "c", "a": "CANARY" * 900}),
+        ("person_identify", {"id": "c", "created_at": "CANARY"}),
+        ("person_identify", {"id": "c", "cio_relationships": "CANARY"}),
+        ("person_identify", {"id": "c", "cio_subscription_preferences": "CANARY"}),
+        ("person_delete", {"id": "CANARY", "email": "CANARY"}),
+    ],
+)
+def test_no_reason_holds_a_value(stream, value):
+    when = {"type": "string", "format": "date-time"}
+    given = schema(stream, columns(whole={"type": "integer"}, when=when))
+    done = pour([given, record(stream, value)])
+    (rejected,) = done.rejected
+    assert "CANARY" not in "\n".join(done.log)
+    assert "CANARY" not in json.dumps(rejected["rejection"])
+
+
 @pytest.mark.parametrize("number", [b"1e999999", b"-1e9999999", b"1e999999999999999999"])
 def test_no_exponent_of_an_identifier_is_a_crash(number):
     value = b'{"customer_id":' + number + b',"event_name":"e"}'

@@ -111,8 +111,13 @@ GOOD_SCHEMAS = st.builds(
     STREAMS,
     st.sampled_from([{}, {"type": ["string", "number", "null"], "format": "date-time"}]),
 )
+LONG = st.integers(31_800, 32_100).map(lambda size: json.dumps("x" * size))
 SOMEBODY = st.builds(
-    lambda value: '{"customer_id":"c","id":"c","event_name":"e","amount":' + value + "}", ANY_VALUE
+    lambda name, value: (
+        f'{{"customer_id":"c","id":"c","event_name":"e","_sdc_sequence":1,{json.dumps(name)}:{value}}}'
+    ),
+    NAMES,
+    ANY_VALUE | LONG,
 )
 RECORDS = st.builds(
     lambda stream, value: record(stream, value.encode()), STREAMS, objects(ANY_VALUE)
@@ -268,6 +273,7 @@ def test_a_record_has_one_id_however_it_is_written(value, names, style):
     lines = [EVENT_SCHEMA, *(record("person_event", one.encode()) for one in (value, again))]
     first, second = pour(lines).items
     assert first["id"] == second["id"]
+    assert sorted(names_in(first)) == sorted(names_in(second))
 
 
 @given(EVENTS)
@@ -303,3 +309,13 @@ def is_readable(value: str) -> bool:
     except (ValueError, ArithmeticError):
         return False
     return True
+
+
+@given(st.lists(st.integers(31_700, 31_950), min_size=30, max_size=60))
+def test_no_item_and_no_body_is_larger_than_allowed(sizes):
+    events = ({"customer_id": "c", "event_name": "e", "a": "x" * size} for size in sizes)
+    done = pour([EVENT_SCHEMA, *(record("person_event", event) for event in events)])
+    assert all(len(body) < 500_000 for body in done.bodies)
+    assert all(len(item) <= 32_000 for body in done.bodies for item in split(body))
+    assert done.counts == (len(sizes), len(done.items), len(done.rejected))
+    assert done.rejected or max(sizes) < 31_950
