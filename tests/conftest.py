@@ -6,6 +6,19 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Properties are tried with the same examples in every run and on every machine;
+# `pytest --hypothesis-profile=torture` tries many more, others each time.
+settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+settings.register_profile(
+    "torture",
+    max_examples=5_000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
 
 from . import servers
 from .leaks import _nothing_leaks, listener  # noqa: F401 - fixtures for every test

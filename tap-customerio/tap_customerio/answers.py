@@ -16,6 +16,9 @@ READING_POSTS: t.Final = frozenset({"/v1/customers", "/v1/customers/attributes",
 _NO_SEGMENTS: t.Final = frozenset({"", ".", ".."})
 """They would lead to another path, and dots do so however they are quoted."""
 
+UNREADABLE: t.Final = (ValueError, ArithmeticError, RecursionError)
+"""What reading JSON raises: text that is none or no UTF-8, an endless exponent, endless depth."""
+
 _BODY = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | None)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _TOKEN = msgspec.json.Decoder(str | int | None)
@@ -115,7 +118,7 @@ class Answer:
             return self.content if isinstance(self.content, list) else [msgspec.Raw(self.body)]
         try:
             found = _ROWS.decode(self.envelope.get(key, b"null"))
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise UnreadableAnswerError(self.request.call, f"no list under `{key}`") from error
         return found or []
 
@@ -129,7 +132,7 @@ class Answer:
             return None
         try:
             found = _TOKEN.decode(self.content.get("next", b"null"))
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise UnreadableAnswerError(self.request.call, "an unknown kind of `next`") from error
         return str(found) if found else None
 
@@ -143,6 +146,6 @@ class Answer:
         """
         try:
             content = _BODY.decode(body)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None
         return cls(request, [] if content is None else content, body)

@@ -57,6 +57,12 @@ HOSTS: t.Final[t.Mapping[str, str]] = {
 CONNECT_TIMEOUT: t.Final = 10
 """Seconds to wait for a connection; an answer may take as long as the settings say."""
 
+LARGEST_BODY: t.Final = 100_000_000
+"""Bytes of an answer at most, unpacked: more than ten times what the API's largest pages hold."""
+
+PIECE: t.Final = 1_000_000
+"""Bytes that are asked of an answer at a time."""
+
 _REFERENCE = re.compile(rb"\(reference ([A-Za-z0-9_-]{1,64})\)")
 
 
@@ -200,7 +206,9 @@ class AppApi:
                 auth=self._auth,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=True,
             )
+            body = _receive(response)
         except requests.RequestException as error:
             # Its text holds the whole address, its type says as much.
             cause = type(error).__name__
@@ -211,39 +219,60 @@ class AppApi:
             return Failure(UnreachableError(request.call, cause), retried=True)
         finally:
             turn.answered = self._clock.now()
-        self._note(response.status_code, len(response.content))
+        self._note(response.status_code, len(body))
+        if len(body) > LARGEST_BODY:
+            found = f"more than {LARGEST_BODY:,} bytes"
+            return Failure(UnreadableAnswerError(request.call, found), retried=False)
+        reference = _reference(response.status_code, body)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "%s: %d in %.0f ms%s",
                 request.call,
                 response.status_code,
                 (turn.answered - began) * 1000,
-                f" (reference {_reference(response)})" if _reference(response) else "",
+                f" (reference {reference})" if reference else "",
             )
         if response.status_code == requests.codes.ok:
-            return _read(request, response)
+            return _read(request, response, body)
         return Failure(
-            self._refusal(request, response),
+            self._refusal(request, response.status_code, body, reference),
             retried=response.status_code in RETRIED_STATUSES,
             status=response.status_code,
             retry_after=parse_retry_after(response.headers.get("Retry-After")),
         )
 
-    def _refusal(self, request: Request, response: requests.Response) -> TapError:
-        status = response.status_code
+    def _refusal(self, request: Request, status: int, body: bytes, reference: str) -> TapError:
         if status == requests.codes.unauthorized:
             return UnauthorizedError(self._settings.app_api_url or self._settings.region)
-        reference = _reference(response)
-        structured = status == requests.codes.not_found and Answer.read(request, response.content)
+        structured = status == requests.codes.not_found and Answer.read(request, body)
         return (VanishedError if structured else AnswerError)(request.call, status, reference)
+
+
+class _Session(requests.Session):
+    """Does not even read where a redirect leads: it may be no address."""
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class CancelledError(RunError):
     """Nobody waits for this call any more; nobody sees this error either."""
 
 
-def _read(request: Request, response: requests.Response) -> Answer | Failure:
-    answer = Answer.read(request, response.content)
+def _receive(response: requests.Response) -> bytes:
+    """Read a body piece by piece, no further than allowed: a small one may unpack to any size."""
+    body = bytearray()
+    with response:
+        for piece in response.iter_content(PIECE):
+            body += piece
+            if len(body) > LARGEST_BODY:
+                break
+    return bytes(body)
+
+
+def _read(request: Request, response: requests.Response, body: bytes) -> Answer | Failure:
+    answer = Answer.read(request, body)
     if answer is not None:
         return answer
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
@@ -258,11 +287,11 @@ def _is_untrusted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _reference(response: requests.Response) -> str:
+def _reference(status: int, body: bytes) -> str:
     """The API's id of a request that it refused, or an empty string."""
-    if response.status_code == requests.codes.ok:
+    if status == requests.codes.ok:
         return ""
-    found = _REFERENCE.search(response.content[:4096])
+    found = _REFERENCE.search(body[:4096])
     return found.group(1).decode() if found else ""
 
 
@@ -279,7 +308,7 @@ def _budget(settings: Settings, clock: Clock) -> Budget | None:
 
 
 def _session(settings: Settings) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=settings.max_concurrency)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

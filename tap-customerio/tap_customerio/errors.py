@@ -7,6 +7,7 @@ or a value from a path or a record.
 
 from __future__ import annotations
 
+import traceback
 import typing as t
 
 RETRIED_STATUSES: t.Final = frozenset({408, 429, 500, 501, 502, 503, 504, 522, 524})
@@ -45,7 +46,13 @@ class TapError(Exception):
 
 
 class RunError(TapError):
-    """Nothing can be read any more: the run ends."""
+    """Nothing can be read any more: the run ends.
+
+    Attributes:
+        may_pass: Whether a later run may get further.
+    """
+
+    may_pass: bool = True
 
 
 class StoreError(RunError):
@@ -103,6 +110,21 @@ class UnreadableAnswerError(StreamError):
         super().__init__(
             f"{call} answered 200 with {found}: something between this machine and Customer.io "
             "may have answered instead; check `app_api_url` and proxies, or run it again later"
+        )
+
+
+class UnforeseenError(StreamError):
+    """Something that nobody foresaw: an answer in a shape of its own, or a defect.
+
+    The text of the cause may hold a value from a record: its kind and place do not.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        place = traceback.extract_tb(cause.__traceback__)[-1]
+        file = place.filename.rpartition("/")[2]
+        super().__init__(
+            f"unexpected {type(cause).__name__} at {file}:{place.lineno}, perhaps from an answer "
+            "in a form that nobody knew or from a stream map: please report it"
         )
 
 

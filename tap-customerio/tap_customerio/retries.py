@@ -96,5 +96,5 @@ def parse_retry_after(header: str | None) -> float | None:
         return None
     try:
         return float(Retry().parse_retry_after(header))
-    except InvalidHeader:
+    except (InvalidHeader, ValueError, OverflowError):  # a date or a number out of all bounds
         return None

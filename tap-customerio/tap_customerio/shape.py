@@ -20,8 +20,14 @@ if t.TYPE_CHECKING:
 Record = dict[str, t.Any]
 Convert = t.Callable[[t.Any], t.Any]
 
-_UNFIT: t.Final = (ValueError, TypeError, ArithmeticError, msgspec.DecodeError)
+_UNFIT: t.Final = (ValueError, TypeError, ArithmeticError, RecursionError)
 """What converters raise for a value that the type cannot hold."""
+
+_LARGEST: t.Final = 10**400
+"""Numbers up to this are written out as whole ones: 1E+999999999 would fill the memory."""
+
+_decode = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Rule(t.NamedTuple):
@@ -177,7 +183,7 @@ def _to_date_time(value: t.Any) -> str | None:  # noqa: ANN401 - whatever the AP
 
 def _to_text(value: t.Any) -> str:  # noqa: ANN401 - whatever the API sent
     if isinstance(value, (bool, dict, list)):
-        return msgspec.json.encode(value).decode()
+        return _encode(value).decode()
     return str(value)
 
 
@@ -204,6 +210,8 @@ def _to_number(value: t.Any) -> int | decimal.Decimal | None:  # noqa: ANN401 - 
 def _whole(value: t.Any) -> int:  # noqa: ANN401 - whatever the API sent
     if isinstance(value, bool) or not isinstance(value, (int, float, decimal.Decimal)):
         raise TypeError
+    if not -_LARGEST < value < _LARGEST:
+        raise ValueError
     return int(value)
 
 
@@ -215,7 +223,7 @@ def _to_boolean(value: t.Any) -> bool | None:  # noqa: ANN401 - whatever the API
 
 
 def _to_object(value: t.Any) -> Record:  # noqa: ANN401 - whatever the API sent
-    found = msgspec.json.decode(value) if isinstance(value, str) else value
+    found = _decode(value) if isinstance(value, str) else value
     if not isinstance(found, dict):
         raise TypeError
     return found

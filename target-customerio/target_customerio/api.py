@@ -6,6 +6,7 @@ so a repetition of what was already applied changes nothing.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import typing as t
@@ -20,6 +21,11 @@ from urllib3.util import Retry
 
 from target_customerio.answers import REFUSED, read_answer
 from target_customerio.budget import WINDOW_MILLISECONDS
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +142,7 @@ class TrackClient:
             else None
         )
         self._found: dict[str, t.Mapping[str, t.Any]] = {}  # by URL
-        self._session = requests.Session()
+        self._session = _Session()
         # As bytes, since requests would encode text as Latin-1 and fail on anything else.
         self._session.auth = requests.auth.HTTPBasicAuth(site_id.encode(), api_key.encode())
         self._session.headers["User-Agent"] = user_agent
@@ -266,7 +272,7 @@ class TrackClient:
             return status, None
         try:
             return status, msgspec.json.decode(response.content)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):  # no JSON, no UTF-8, or nested without end
             if status in REFUSED:
                 return status, None
             trouble = f"answered with status {status} and something that is not JSON"
@@ -287,6 +293,14 @@ class TrackClient:
         if self._stopped.is_set():
             msg = "The run was stopped while a request waited for its repetition."
             raise DeliveryStopped(msg)
+
+
+class _Session(requests.Session):
+    """Does not even read where a redirect leads: it may be no address."""
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class _Transient(Exception):  # noqa: N818 - a trouble that a repetition may cure
@@ -315,6 +329,6 @@ def read_retry_after(header: str | None) -> float | None:
         return None
     try:
         seconds = Retry().parse_retry_after(header)
-    except InvalidHeader:
+    except (InvalidHeader, ValueError, OverflowError):  # a date or a number out of all bounds
         return None
     return min(seconds, LONGEST_RETRY_AFTER)

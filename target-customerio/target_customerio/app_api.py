@@ -211,7 +211,7 @@ class AppClient:
         if response.status_code == HTTPStatus.OK:
             try:
                 answer = msgspec.json.decode(response.content)
-            except ValueError:
+            except (ValueError, RecursionError):
                 problem = "answered with something that is not JSON"
             else:
                 if isinstance(answer, dict):

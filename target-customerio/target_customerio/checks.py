@@ -8,6 +8,7 @@ record is in them.
 from __future__ import annotations
 
 import decimal
+import itertools
 import re
 import typing as t
 from decimal import Decimal
@@ -95,6 +96,11 @@ class RecordCheck:
             fault = next(self._validator.iter_errors(own), None)
         except Unresolvable:
             return Rejection("schema", None, "the schema refers to something that is not in it")
+        except RecursionError:  # the record's depth, or a schema that is a part of itself
+            raise
+        except Exception as defect:  # noqa: BLE001 - a reference may lead to what is no schema
+            message = f"the schema cannot be held against the record ({type(defect).__name__})"
+            return Rejection("schema", None, message)
         return None if fault is None else _word(fault)
 
 
@@ -102,7 +108,9 @@ def _word(fault: jsonschema.ValidationError) -> Rejection:
     """Put a fault into words of the schema alone."""
     field = _path(fault.absolute_schema_path) or None
     rule = t.cast("t.Any", fault.validator_value)
-    if fault.validator == "required":
+    if not fault.validator:  # the schema `false`
+        return Rejection("schema", field, "the schema allows no value here")
+    if fault.validator == "required" and isinstance(rule, list):  # in Draft 3 it is a boolean
         missing = [name for name in rule if name not in _mapping(fault.instance)]
         return Rejection("schema", field, f"the schema requires {', '.join(missing)}")
     text = msgspec.json.encode(rule, enc_hook=str).decode()
@@ -115,7 +123,7 @@ def _path(steps: Iterable[str | int]) -> str:
     remaining: Iterator[str | int] = iter(steps)
     for step in remaining:
         if step == "properties":
-            names.append(str(next(remaining)))
+            names.extend(map(str, itertools.islice(remaining, 1)))  # none where that is `false`
         elif step in {"items", "prefixItems"}:
             names.append("[]")
         elif step in {"additionalProperties", "patternProperties"}:

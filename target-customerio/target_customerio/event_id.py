@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import typing as t
 from collections import deque
-from decimal import MAX_PREC, Context, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 
 import msgspec
 from ulid import ULID
@@ -42,7 +42,7 @@ PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 FIVE_BITS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
 """The character for each byte of a hash, by its last five bits."""
 
-EXACT = Context(prec=MAX_PREC)
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 encode_canonically = msgspec.json.Encoder(
     decimal_format="number", order="sorted", enc_hook=str

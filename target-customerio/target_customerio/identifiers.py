@@ -13,6 +13,9 @@ from target_customerio.streams import Attributes
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+LARGEST_NUMBER = 10**limits.PERSON_ID_BYTES
+"""Numbers that an identifier cannot be, written out; compared, since arithmetic may overflow."""
+
 NEVER_AN_ATTRIBUTE = "cio_id"
 """Customer.io's own identifier of a person: one can be addressed by it, but not given another."""
 
@@ -153,7 +156,7 @@ def identifier_text(kind: str, value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return None
     # The size is looked at first: 1E+999999 must not be written out.
-    is_whole = abs(value) < 10**limits.PERSON_ID_BYTES and value == int(value)
+    is_whole = -LARGEST_NUMBER < value < LARGEST_NUMBER and value == int(value)
     return str(int(value)) if is_whole else None
 
 

@@ -11,7 +11,7 @@ import msgspec
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
 from target_customerio import limits
-from target_customerio.checks import RecordCheck, SchemaError
+from target_customerio.checks import RecordCheck
 from target_customerio.errors import RunEnded
 from target_customerio.event_id import BroughtIds, Repetitions
 from target_customerio.identifiers import Fitness
@@ -263,6 +263,8 @@ class Mapping:
 
         Raises:
             RunEnded: The stream means no operation, or schema and settings contradict each other.
+            SchemaError: The schema is not valid. What is hardly one may raise anything, here and in
+                the SDK.
         """
         stream = message.stream
         self._mapper.register_raw_stream_schema(stream, message.schema, message.key_properties)
@@ -302,19 +304,11 @@ class Mapping:
         plan = StreamPlan(
             operation,
             context,
-            check=self._check(stream, message.schema) if self._check_records else None,
+            check=RecordCheck(message.schema) if self._check_records else None,
             repetitions=self._repetitions,
             deletions=self._deletions,
         )
         return Route(None if is_same else _guarded(stream_map.transform), plan, line)
-
-    @staticmethod
-    def _check(name: str, schema: dict[str, t.Any]) -> RecordCheck:
-        try:
-            return RecordCheck(schema)
-        except SchemaError as fault:
-            msg = f"The SCHEMA of stream '{name}' is not valid JSON Schema at: {fault}."
-            raise RunEnded(msg) from None
 
 
 def _check_columns(context: StreamContext) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from decimal import Decimal
 
 import msgspec
 
@@ -115,13 +116,16 @@ def relationships() -> StepKind:
     return StepKind(compile_step, TYPE_KEY, takes=(RELATIONSHIPS,))
 
 
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
 def structure(value: object) -> object:
     """Return what JSON text says, which is how many databases keep structures; else the value."""
     if not isinstance(value, str):
         return value
     try:
-        return msgspec.json.decode(value)
-    except (ValueError, RecursionError):  # what is nested that deep is no structure of ours
+        return decode(value)
+    except (ValueError, ArithmeticError, RecursionError):  # exponents and depth may have no bound
         return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from decimal import Decimal
 
 import fsspec  # type: ignore[import-untyped]  # it has no types
 import msgspec
@@ -32,6 +33,10 @@ class _Action(msgspec.Struct):
 
 
 find_action = msgspec.json.Decoder(_Action).decode
+
+# As numbers keep their digits in items, there are some that no float can hold.
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class PlannedStream(msgspec.Struct):
@@ -89,7 +94,7 @@ class Planner:
         planned.events += item.is_event
         planned.deletes += find_action(item.encoded).action in DELETING
         if len(planned.samples) < SAMPLES:
-            planned.samples.append(describe(msgspec.json.decode(item.encoded)))
+            planned.samples.append(describe(decode(item.encoded)))
         full = packer.add(item)
         if full is not None:
             self._count(planned, full)
@@ -182,6 +187,6 @@ def describe(value: object) -> object:
         return {name: describe(member) for name, member in value.items()}
     if isinstance(value, list):
         return [describe(member) for member in value]
-    size = len(value.encode()) if isinstance(value, str) else len(msgspec.json.encode(value))
-    kinds = {str: "string", bool: "boolean", int: "integer", float: "number"}
+    size = len(value.encode()) if isinstance(value, str) else len(encode(value))
+    kinds = {str: "string", bool: "boolean", int: "integer", Decimal: "number"}
     return f"{kinds.get(type(value), 'null')}, {size} bytes"

@@ -33,6 +33,9 @@ DEEPEST = 100
 """Objects and arrays within each other in a line at most. What Customer.io keeps is far flatter,
 and every Python follows that deep; how much deeper it can differs from one to the next."""
 
+LONGEST_LINE = 100_000_000
+"""A longer line would only fill the memory: an item holds 32,000 bytes, a row 10,000 at most."""
+
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -111,6 +114,8 @@ class MessageReader(GenericSingerReader[bytes]):
             message = decode(line)
         except UnicodeDecodeError:
             self.fail("is not UTF-8")
+        except (ArithmeticError, msgspec.ValidationError):  # thousands of digits, or of exponents
+            self.fail("holds a number that is too large to be read")
         except ValueError:  # msgspec's own errors are among them
             self.fail("is not JSON: it may be cut off, or hold NaN or half a character")
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
@@ -134,9 +139,14 @@ class MessageReader(GenericSingerReader[bytes]):
         """Yield the lines of the input without their ends, as soon as each is whole."""
         signals = self._signals
         pieces: list[bytes] = []  # of a line that is not whole yet
+        size = 0
         for chunk in self._chunks(source):
             first, *rest = chunk.split(b"\n")
             pieces.append(first)
+            size += len(first)
+            if size > LONGEST_LINE:
+                self.line_number += 1
+                self.fail(f"is longer than {LONGEST_LINE:,} bytes")
             if rest:
                 yield b"".join(pieces)
                 *whole, last = rest
@@ -144,7 +154,7 @@ class MessageReader(GenericSingerReader[bytes]):
                     if signals.received is not None:
                         signals.check()
                     yield line
-                pieces = [last]
+                pieces, size = [last], len(last)
         if any(pieces):
             yield b"".join(pieces)
 

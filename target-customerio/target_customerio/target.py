@@ -26,6 +26,7 @@ from target_customerio.app_api import HOSTS as APP_HOSTS
 from target_customerio.app_api import AppClient
 from target_customerio.budget import ExplainedBudget
 from target_customerio.checkpoints import Checkpoints
+from target_customerio.checks import SchemaError
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RecordBeforeSchema, RunEnded
 from target_customerio.failures import report
@@ -33,6 +34,7 @@ from target_customerio.gathering_kinds import GatheringKinds
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
+from target_customerio.log import OneLine
 from target_customerio.mapping import Mapping, Route, SchemaMessage
 from target_customerio.plan import Planner
 from target_customerio.reader import MessageReader
@@ -58,6 +60,12 @@ if t.TYPE_CHECKING:
 
 MEANINGLESS = ("add_record_metadata", "load_method", "batch_size_rows")
 """Settings that the SDK adds for databases."""
+
+
+ONE_LINE = OneLine()
+
+LONGEST_NAME = 1_000
+"""Characters of a stream's name, which stands in every text about it."""
 
 
 class StateMessage(msgspec.Struct):
@@ -86,6 +94,7 @@ class TargetCustomerIO(Target):
 
     @override
     def __init__(self, **options: t.Any) -> None:
+        self.logger.addFilter(ONE_LINE)
         self._signals = Signals()
         super().__init__(**options, message_reader=MessageReader(self._signals))
         settings = read_settings(self.config)
@@ -207,15 +216,18 @@ class TargetCustomerIO(Target):
         reader = self.message_reader
         try:
             message = msgspec.convert(message_dict, SchemaMessage)
-            _ = message.schema["properties"]
-        except (msgspec.ValidationError, KeyError):
+        except msgspec.ValidationError:
+            message = None
+        if message is None or not isinstance(message.schema.get("properties"), dict):
             reader.fail("is a SCHEMA that lacks its stream, its schema or its properties")
+        if not message.stream.isprintable() or len(message.stream) > LONGEST_NAME:
+            reader.fail("is a SCHEMA of a stream whose name is no name: it cannot be shown")
         if self._schemas.get(message.stream) == reader.line:
             return
         if message.stream == connection.STREAM:
             self._check_connection()
         is_test = message.stream == connection.STREAM
-        routes = [] if is_test else self._mapping.plan(message, reader.line)
+        routes = [] if is_test else self._plan(message)
         for route in routes:
             if not self._settings.dry_run:
                 self._gatherings.open(route.plan, message)
@@ -224,6 +236,20 @@ class TargetCustomerIO(Target):
         for route in routes:
             if route.plan.says:
                 self.logger.info(route.plan.says)
+
+    def _plan(self, message: SchemaMessage) -> list[Route]:
+        reader, stream = self.message_reader, message.stream
+        try:
+            return self._mapping.plan(message, reader.line)
+        except (RunEnded, SingerSDKError):
+            raise
+        except SchemaError as fault:
+            reader.fail(f"is the SCHEMA of stream '{stream}' and not valid JSON Schema at: {fault}")
+        except RecursionError:
+            reader.fail(f"is the SCHEMA of stream '{stream}' and nested too deep")
+        except Exception as defect:  # noqa: BLE001 - jsonschema and the SDK stumble on odd schemas
+            kind = type(defect).__name__
+            reader.fail(f"is the SCHEMA of stream '{stream}' and cannot be read ({kind})")
 
     @override
     def _process_record_message(self, message_dict: dict[str, t.Any]) -> None:

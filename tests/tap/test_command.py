@@ -207,7 +207,7 @@ def test_a_defect_is_one_line_without_a_value(tap, fake):
     maps = {"snippets": {"broken": "int(name)"}}
     ended = finish(tap("snippets", stream_maps=maps))
     assert ended.returncode == 1
-    assert "Unexpected" in errors(ended)[-1]
+    assert "Stream 'snippets' ended with an error: unexpected ValueError at " in errors(ended)[-2]
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,12 @@ def test_a_refusal_comes_back_even_as_a_page(server, client, status):
         *((status, {}, b"{}") for status in sorted(api.RETRIED)),
         (503, {}, b"<html>sorry</html>"),
         (200, {}, b"<html>sign in to the network</html>"),
+        (200, {}, b'{"errors":"\xff"}'),
+        (200, {}, b"[" * 100_000),
         (200, {"Content-Length": "100", "Connection": "close"}, b'{"errors":[{"batch_'),
         (0, {}, b""),
     ],
-    ids=lambda trouble: f"{trouble[0]}-{trouble[2].decode()[:6]}",
+    ids=lambda trouble: f"{trouble[0]}-{trouble[2].decode(errors='replace')[:6]}",
 )
 def test_a_trouble_that_passes_is_met_with_the_same_bytes(server, client, waits, trouble):
     server.script = [trouble, trouble, (200, {}, b"{}")]
@@ -150,7 +152,12 @@ def test_retry_after_is_obeyed_by_every_thread(server, client, waits):
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("3", 3), ("999999", 300), (None, None), ("soon", None), ("-1", None)]
+    ("header", "seconds"),
+    [
+        *(("3", 3), ("999999", 300), (None, None), ("soon", None), ("-1", None)),
+        *(("9" * 5_000, None), ("Fri, 31 Dec 99999999999999 23:59:59 GMT", None)),
+    ],
+    ids=range(7),
 )
 def test_retry_after_in_seconds(header, seconds):
     assert read_retry_after(header) == seconds
@@ -187,6 +194,13 @@ def test_quirk_58_a_redirect_is_never_followed(server, client, status):
     with pytest.raises(DeliveryStopped, match="`region`"):
         client.send(BODY)
     assert [path for _, path, *_ in server.requests] == ["/api/v2/batch"]
+
+
+@pytest.mark.parametrize("location", ["http://[", "\xff", "", "//a:999999/"])
+def test_where_a_redirect_leads_is_not_even_read(server, client, location):
+    server.script = [(302, {"Location": location}, b"")]
+    with pytest.raises(DeliveryStopped, match="`region`"):
+        client.send(BODY)
 
 
 def auto(server, monkeypatch, **hosts) -> TrackClient:

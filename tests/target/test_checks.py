@@ -125,6 +125,27 @@ def test_a_reference_elsewhere_is_never_followed(monkeypatch):
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (False, "the schema allows no value here"),
+        ({"$ref": "#/title"}, "the schema cannot be held against the record (AttributeError)"),
+        ({"$ref": "#/allOf/x"}, "the schema cannot be held against the record (ValueError)"),
+    ],
+)
+def test_a_schema_that_is_hardly_one_is_no_crash(column, message):
+    rejection = check({"a": column}, {"a": "secret"}, title="secret", allOf=[{}])
+    assert (rejection.reason, rejection.message) == ("schema", message)
+
+
+def test_what_draft_3_requires_is_put_into_words_as_well():
+    schema = {"a": {"required": True}, "b": {"type": "integer"}}
+    rejection = check(
+        schema, {"b": "secret"}, **{"$schema": "http://json-schema.org/draft-03/schema#"}
+    )
+    assert (rejection.field, rejection.message) == ("a", "breaks required: true")
+
+
 LEAVES = (
     st.none()
     | st.booleans()

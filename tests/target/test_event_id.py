@@ -223,3 +223,9 @@ def test_ids_of_a_million_different_events_do_not_meet():
     dice = random.Random(1)
     ids = {derive(["record", {"number": dice.random()}], 0) for _ in range(20_000)}
     assert len(ids) == 20_000
+
+
+@pytest.mark.parametrize("number", ["1e9999999", "-1e999999999999999999", "1e-9999999"])
+def test_no_exponent_is_beyond_an_id(id_of, number):
+    more = Decimal(number.replace("1e", "1.0e"))
+    assert id_of(RECORD | {"price": Decimal(number)}) == id_of(RECORD | {"price": more})

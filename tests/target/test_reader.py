@@ -12,6 +12,7 @@ from target_customerio.errors import InvalidLine
 from target_customerio.reader import MessageReader
 from target_customerio.signals import Signals
 
+TOO_LARGE = "holds a number that is too large to be read"
 KINDS = ("RECORD", "SCHEMA", "STATE")
 
 
@@ -102,6 +103,9 @@ def test_a_line_may_be_a_hundred_levels_deep_and_as_broad_as_it_likes():
         (nested(101), "is nested too deep"),
         (nested(101)[:-60], "is nested too deep"),
         (nested(100)[:-60], "is not JSON"),
+        (b'{"type":"RECORD","record":{"a":1e9999999999999999999}}', TOO_LARGE),
+        (b'{"type":"RECORD","record":{"a":1e-9999999999999999999}}', TOO_LARGE),
+        (b'{"type":"RECORD","record":{"a":' + b"1" * 5_000 + b"}}", TOO_LARGE),
         (b'["secret"]', "is no Singer message"),
         (b'{"kind":"secret"}', "is no Singer message"),
         (b'{"type":5}', "is no Singer message"),
@@ -140,3 +144,20 @@ def test_a_line_of_32_megabytes_is_read():
     content = b'{"type":"RECORD","record":{"a":"' + b"x" * 32_000_000 + b'"}}\n'
     _, seen, _ = read(Drip(content, 65_536))
     assert len(seen[0][2]["record"]["a"]) == 32_000_000
+
+
+def test_a_line_without_end_does_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr("target_customerio.reader.LONGEST_LINE", 5_000)
+    endless = Drip(b'{"type":"STATE"}\n' + b"x" * 1_000_000, 1_000)
+    reader, seen, _ = read(endless)
+    assert (
+        str(reader.ended_by) == f"Line 2 of the input is longer than 5,000 bytes. {NOTHING_AFTER}"
+    )
+    assert len(seen) == 1
+    assert endless.read1() != b""
+
+
+def test_only_a_single_line_is_held_against_the_longest(monkeypatch):
+    monkeypatch.setattr("target_customerio.reader.LONGEST_LINE", 30)
+    reader, seen, _ = read(Drip(b'{"type":"STATE"}\n' * 100, 7))
+    assert (len(seen), reader.ended_by) == (100, None)

@@ -12,12 +12,20 @@ import typing as t
 
 import msgspec
 from singer_sdk import Stream
+from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_customerio import state as bookmarks
 from tap_customerio import times
-from tap_customerio.errors import RunError, StreamError, UnreadableAnswerError, VanishedError
+from tap_customerio.answers import UNREADABLE
+from tap_customerio.errors import (
+    RunError,
+    StreamError,
+    UnforeseenError,
+    UnreadableAnswerError,
+    VanishedError,
+)
 from tap_customerio.fetch import Chain, End, Row
 from tap_customerio.pagination import Dialect, unpaged
 from tap_customerio.progress import Progress
@@ -194,11 +202,11 @@ class CustomerIOStream(Stream, abc.ABC):
         self.tap.report.begin(self.name, len(left))
         try:
             yield from self._walk(left)
-        except StreamError as error:
-            if not error.may_pass:
-                progress.forget()  # or it would be met again at once, and the rest grow old
-            else:
+        except Exception as error:
+            if getattr(error, "may_pass", False):
                 progress.save()
+            else:
+                progress.forget()  # or it would be met again at once, and the rest grow old
             raise
         except BaseException:
             progress.save()
@@ -245,7 +253,7 @@ class CustomerIOStream(Stream, abc.ABC):
                     record = self._shape(prepared)
                     if not recent.has(self._key_of(record)):
                         records.append(record)
-        except StreamError:
+        except Exception:
             yield records
             raise
         yield records
@@ -333,6 +341,11 @@ class CustomerIOStream(Stream, abc.ABC):
                 self.tap.note_failure(stream.name, error)
         except RunError as error:
             self.tap.give_up(error)
+        except SingerSDKError:
+            raise  # the settings of stream maps are those of the whole run
+        except Exception as error:  # noqa: BLE001 - answers may raise anything; other streams go on
+            for stream in self._together:
+                self.tap.note_failure(stream.name, UnforeseenError(error))
 
     def _write(self, records: t.Sequence[Record]) -> None:
         # Looking for deselected properties costs a quarter of the time, and there are seldom any.
@@ -425,7 +438,7 @@ class FanOutStream(CustomerIOStream):
     @override
     def chain_ended(self, end: End) -> None:
         if isinstance(end.error, VanishedError):
-            named = ", ".join(f"{name} {value}" for name, value in end.chain.ids.items())
+            named = ", ".join(f"{name} {value!a}" for name, value in end.chain.ids.items())
             self.logger.warning(
                 "%s is gone since it was listed and is skipped (reference %s).",
                 named,
@@ -504,8 +517,8 @@ def _decode(raw: Row, call: str) -> Record | None:
         return raw
     try:
         row = _decode_row(raw)
-    except msgspec.DecodeError as error:
-        raise UnreadableAnswerError(call, "a row that is not JSON") from error
+    except UNREADABLE as error:
+        raise UnreadableAnswerError(call, "a row that cannot be read as JSON") from error
     if row is not None and not isinstance(row, dict):
         raise UnreadableAnswerError(call, "a row that is no object")
     return t.cast("Record | None", row)
