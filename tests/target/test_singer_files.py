@@ -62,7 +62,7 @@ def bodies(monkeypatch):
         sent.append(f"{collection} {rows.decode()}")
 
     listed = {
-        "segments": [{"id": 9, "type": "manual"}, {"id": 7, "type": "manual"}],
+        "segments": [{"id": number, "type": "manual"} for number in (7, 8, 9)],
         "collections": [{"id": 3, "name": "prices"}],
         "activities": [],
         "members": PRESENT,
