@@ -19,6 +19,10 @@ if t.TYPE_CHECKING:
     from target_customerio.mapping import SchemaMessage, StreamPlan
 
 
+WHOLE = frozenset({"segment_mirror", "collection_replace"})
+"""Operations that need all of a stream."""
+
+
 class GatheringKinds:
     """Makes the gathering of a stream, by its operation."""
 
@@ -26,7 +30,7 @@ class GatheringKinds:
         """Keep what gatherings need.
 
         Args:
-            effects: Makes the calls.
+            effects: What gatherings do to Customer.io.
             ledger: Where verdicts go.
             tell: Tells the user something.
         """
@@ -56,17 +60,17 @@ class GatheringKinds:
         make = self._kinds.get(plan.operation)
         if make is None:
             return None
-        try:
-            gathering = make(plan)
-        except DeliveryStopped as stopped:
-            raise RunEnded(str(stopped)) from None
-        if gathering.needs_end and message.bookmark_properties:
+        # Before anything is looked up, or made because it is missing.
+        if plan.operation in WHOLE and message.bookmark_properties:
             msg = (
                 f"Stream '{message.stream}' has bookmark_properties, so it brings only what is new:"
                 f" {plan.operation} needs all of it. Select full-table replication in the tap."
             )
             raise RunEnded(msg)
-        return gathering
+        try:
+            return make(plan)
+        except DeliveryStopped as stopped:
+            raise RunEnded(str(stopped)) from None
 
     def _changes(self, plan: StreamPlan) -> Gathering:
         return Changes(self._groups, self._choice(plan, alone=False))
