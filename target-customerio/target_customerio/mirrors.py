@@ -43,13 +43,13 @@ class Wanted:
         """
         self.origin = origin
         self.verdicts = verdicts
-        # Whether each is a member already, by kind; a person may be named in two ways.
-        self._named: dict[str, dict[str, bool]] = {"id": {}, "email": {}, "cio_id": {}}
+        # As sent by what they are found by, for each kind; nothing is sent for those found.
+        self._named: dict[str, dict[str, str]] = {"id": {}, "email": {}, "cio_id": {}}
 
     def add(self, identifiers: dict[str, str]) -> None:
         """Note a member."""
         ((kind, text),) = identifiers.items()
-        self._named[kind][text.lower() if kind == "email" else text] = False
+        self._named[kind][text.lower() if kind == "email" else text] = text
 
     def compare(self, segment: str, present: Iterable[dict[str, t.Any]]) -> Removal:
         """Note who is a member already, and return who is not wanted any more.
@@ -78,7 +78,7 @@ class Wanted:
     def missing(self) -> Iterator[tuple[str, list[str]]]:
         """Yield who is no member yet, by kind of identifier."""
         for kind, named in self._named.items():
-            yield kind, [text for text, is_member in named.items() if not is_member]
+            yield kind, [text for text in named.values() if text]
 
     def _find(self, member: dict[str, t.Any]) -> bool:
         """Tell whether a present member is named, and note it in every way in which it is."""
@@ -87,7 +87,7 @@ class Wanted:
             text = str(member.get(kind) or "")
             text = text.lower() if kind == "email" else text
             if text in named:
-                named[text] = found = True
+                named[text], found = "", True
         return found
 
 

@@ -40,6 +40,7 @@ SETTINGS = {
     "collection_replace": {
         "streams": [{"stream": "collection_replace", "collection_name": "prices"}]
     },
+    "segment_mirrors": {"delete_on_sdc_deleted": True, "max_removed_percent": 100},
     "soft_deletes": {"delete_on_sdc_deleted": True},
 }
 FILES = [
