@@ -50,11 +50,12 @@ class _BearerAuth(requests.auth.AuthBase):
     """Being an auth object, it keeps a .netrc from putting its own header in place."""
 
     def __init__(self, key: str) -> None:
-        self._header = f"Bearer {key}"
+        # As bytes, since text would be sent as Latin-1, which does not have every character.
+        self._header = f"Bearer {key}".encode()
 
     @override
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._header
+        request.headers["Authorization"] = self._header  # type: ignore[assignment]  # it takes bytes
         return request
 
 
@@ -220,6 +221,7 @@ class AppClient:
                 return answer
             if method != "GET":  # it was done, whatever is said about it
                 return {}
+            raise _BrokenOff(_describe(problem))  # a page of something on the way, it may be
         raise DeliveryStopped(_describe(problem))
 
 

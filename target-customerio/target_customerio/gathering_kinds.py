@@ -17,10 +17,16 @@ if t.TYPE_CHECKING:
     from target_customerio.effects import App, Effects
     from target_customerio.ledger import Ledger
     from target_customerio.mapping import SchemaMessage, StreamPlan
+    from target_customerio.streams import StreamEntry
 
 
 WHOLE = frozenset({"segment_mirror", "collection_replace"})
-"""Operations that need all of a stream."""
+"""Operations that need all of a stream, and the App API."""
+
+
+def needs_app(entry: StreamEntry) -> bool:
+    """Tell whether the streams of an entry cannot do without the App API."""
+    return (entry.operation or entry.stream) in WHOLE or entry.segment_name is not None
 
 
 class GatheringKinds:

@@ -30,7 +30,7 @@ from target_customerio.delivery import Delivery
 from target_customerio.effects import Deeds
 from target_customerio.errors import RecordBeforeSchema, RunEnded
 from target_customerio.failures import report
-from target_customerio.gathering_kinds import GatheringKinds
+from target_customerio.gathering_kinds import GatheringKinds, needs_app
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
@@ -286,6 +286,7 @@ class TargetCustomerIO(Target):
             self._app_client,
             self._settings.region,
             self.logger.info,
+            needs_app=any(map(needs_app, self._settings.entries)),
         )
 
     def _write_state(self, value: bytes) -> None:

@@ -662,6 +662,21 @@ def test_an_answer_of_the_app_api_that_breaks_off_is_asked_for_again(run, singer
     assert "could not be reached or broke off its answer" in done.error
 
 
+def test_a_page_in_place_of_an_answer_of_the_app_api_is_asked_for_again(
+    run, singer, simulator, app
+):
+    simulator.fault(times=2, path="/v1/collections", status=200, html=True)
+    rows = [singer.SCHEMA("s", {"a": "string"}), singer.RECORD("s", a="b"), singer.STATE(done=1)]
+    done = run(rows, **app, **entry("collection_replace", collection_id=1))
+    assert done.exit_code == 0, done.log
+
+
+def test_a_key_of_any_characters_is_refused_as_any_other(run, singer, app):
+    done = run(rows(singer, 1), **replacing(), **app | {"app_api_key": "naïve-☂"})
+    assert done.exit_code == 1
+    assert "refused `app_api_key` (401)" in done.error
+
+
 @pytest.mark.parametrize("lost", [{"reset": "after"}, {"status": 504, "applied": True}])
 @pytest.mark.parametrize(
     ("operation", "named", "listed"),
