@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from . import servers
+from .leaks import _nothing_leaks, listener  # noqa: F401 - fixtures for every test
+
 # Properties are tried with the same examples in every run and on every machine;
 # `pytest --hypothesis-profile=torture` tries many more, others each time.
 settings.register_profile("steady", derandomize=True, database=None, deadline=None)
@@ -20,8 +23,6 @@ settings.register_profile(
 )
 settings.load_profile("steady")
 
-from . import servers
-from .leaks import _nothing_leaks, listener  # noqa: F401 - fixtures for every test
 
 # Settings of the caller must reach no plugin under test, nor may a proxy come between.
 FOREIGN = (

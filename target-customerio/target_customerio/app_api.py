@@ -12,7 +12,7 @@ import requests
 from pyrate_limiter import Limiter, Rate
 from urllib3.util import Retry
 
-from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped
+from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped, is_success
 from target_customerio.budget import WINDOW_MILLISECONDS
 
 if sys.version_info >= (3, 12):
@@ -50,11 +50,12 @@ class _BearerAuth(requests.auth.AuthBase):
     """Being an auth object, it keeps a .netrc from putting its own header in place."""
 
     def __init__(self, key: str) -> None:
-        self._header = f"Bearer {key}"
+        # As bytes, since text would be sent as Latin-1, which does not have every character.
+        self._header = f"Bearer {key}".encode()
 
     @override
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._header
+        request.headers["Authorization"] = self._header  # type: ignore[assignment]  # it takes bytes
         return request
 
 
@@ -124,7 +125,10 @@ class AppClient:
     def create_segment(self, name: str) -> int:
         """Make a manual segment and return its id."""
         wanted = {"segment": {"name": name, "description": "Made by target-customerio"}}
-        return int(self._create("segments", name, wanted)["id"])
+        made = str(self._create("segments", name, wanted).get("id"))
+        if not made.isdecimal():
+            raise DeliveryStopped(_describe("made a segment and did not say its id: run again"))
+        return int(made)
 
     def create_collection(self, name: str, rows: bytes) -> None:
         """Make a collection of rows.
@@ -208,14 +212,16 @@ class AppClient:
         problem = STOPS.get(response.status_code, problem)
         if response.status_code in RETRIED:
             raise _Passing(_describe(problem))
-        if response.status_code == HTTPStatus.OK:
+        if is_success(response.status_code):
             try:
                 answer = msgspec.json.decode(response.content)
             except (ValueError, RecursionError):
-                problem = "answered with something that is not JSON"
-            else:
-                if isinstance(answer, dict):
-                    return answer
+                answer, problem = None, "answered with something that is not JSON"
+            if isinstance(answer, dict):
+                return answer
+            if method != "GET":  # it was done, whatever is said about it
+                return {}
+            raise _BrokenOff(_describe(problem))  # a page of something on the way, it may be
         raise DeliveryStopped(_describe(problem))
 
 

@@ -11,14 +11,14 @@ from target_customerio.members import LEFT_OUT
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_customerio.app_api import AppClient
+    from target_customerio.effects import App, Effects
     from target_customerio.gatherings import Verdicts
-    from target_customerio.items import Item
+    from target_customerio.items import Item, Origin
     from target_customerio.streams import StreamEntry
 
 
 def find_collection(
-    app: AppClient, entry: StreamEntry, stream: str
+    app: App, entry: StreamEntry, stream: str
 ) -> tuple[str, Callable[[bytes], None]]:
     """Return the collection that an entry means: what to call it, and how its rows are replaced.
 
@@ -36,11 +36,12 @@ def find_collection(
         msg = f"Stream '{stream}' needs `collection_id` or `collection_name` in `streams`."
         raise RunEnded(msg)
     wanted = ("id", number) if name is None else ("name", name)
-    found = [row for row in app.collections() if row.get(wanted[0]) == wanted[1]]
+    found = [row for row in app.collections() if str(row.get(wanted[0])) == str(wanted[1])]
     if not found and name is not None and entry.create_missing:
         return f"collection '{name}'", lambda rows: app.create_collection(name, rows)
     if len(found) != 1:
-        msg = f"Customer.io has no collection as stream '{stream}' names it: mend `streams`."
+        many = "several collections" if found else "no collection"
+        msg = f"Customer.io has {many} as stream '{stream}' names it: mend `streams`."
         raise RunEnded(msg)
     known = int(found[0]["id"])
     return f"collection {known}", lambda rows: app.replace_collection(known, rows)
@@ -52,23 +53,25 @@ class Replacement:
     needs_end = True
     waiting_since: float | None = None
 
-    def __init__(self, goal: str, replace: Callable[[bytes], None], verdicts: Verdicts) -> None:
+    def __init__(self, effects: Effects, send: Callable[[bytes], None], verdicts: Verdicts) -> None:
         """Start without a row.
 
         Args:
-            goal: What to call the collection.
-            replace: Replaces its rows by a JSON array.
+            effects: Replaces the rows.
+            send: Sends those of this collection, as a JSON array.
             verdicts: The verdicts of its records.
         """
-        self.goal = goal
-        self._replace = replace
+        self._effects = effects
+        self._send = send
         self._verdicts = verdicts
+        self._origin: Origin | None = None
         self._rows: list[bytes] = []
         self._bytes = len(b"[]")
 
     def take(self, item: Item) -> None:
         """Add a row; of what is too large in any case no more is kept."""
         self._verdicts.add(item)
+        self._origin = item.record.origin
         if item.identifier == LEFT_OUT:
             return
         self._bytes += len(item.encoded) + 1
@@ -96,5 +99,6 @@ class Replacement:
                 f"collection holds {COLLECTION_BYTES:,} at most."
             )
             raise RunEnded(msg)
-        self._replace(b"[" + b",".join(self._rows) + b"]")
+        if self._origin is not None:
+            self._effects.replace(self._origin, self._send, b"[" + b",".join(self._rows) + b"]")
         self._verdicts.accept()

@@ -33,8 +33,14 @@ class App(t.Protocol):
         """Read something harmless."""
 
 
-def check_connection(
-    track: Track, rejects: Rejects, app: App | None, region: str, tell: Callable[[str], object]
+def check_connection(  # noqa: PLR0913 - what is tried, each with a meaning of its own
+    track: Track,
+    rejects: Rejects,
+    app: App | None,
+    region: str,
+    tell: Callable[[str], object],
+    *,
+    needs_app: bool,
 ) -> None:
     """Try everything, and tell of each thing whether it works.
 
@@ -45,6 +51,7 @@ def check_connection(
         region: The setting.
         tell: Receives a sentence for each thing that works. None holds the word "error", which
             Meltano would take for a failure.
+        needs_app: Whether a run cannot do without the App API.
 
     Raises:
         RunEnded: Something does not work; the text says what to change for each.
@@ -62,6 +69,9 @@ def check_connection(
         return "Rejected records can be kept."
 
     def app_key() -> str:
+        if app is None and needs_app:
+            msg = "No App API key is set, and `streams` needs one: set `app_api_key`."
+            raise RunEnded(msg)
         if app is None:
             return "No App API key is set; only segments and collections need one."
         app.segments()

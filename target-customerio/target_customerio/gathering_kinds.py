@@ -7,47 +7,45 @@ import typing as t
 from target_customerio.api import DeliveryStopped
 from target_customerio.collections import Replacement, find_collection
 from target_customerio.errors import RunEnded
-from target_customerio.gatherings import Gathering, Verdicts
-from target_customerio.segments import Caller, Changes, Directory, Mirror
+from target_customerio.gatherings import Claims, Gathering, Verdicts
+from target_customerio.mirrors import Mirror
+from target_customerio.segments import Changes, Choice, Directory, Groups
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_customerio.api import TrackClient
-    from target_customerio.app_api import AppClient
+    from target_customerio.effects import App, Effects
     from target_customerio.ledger import Ledger
-    from target_customerio.mapping import StreamPlan
+    from target_customerio.mapping import SchemaMessage, StreamPlan
+    from target_customerio.streams import StreamEntry
+
+
+WHOLE = frozenset({"segment_mirror", "collection_replace"})
+"""Operations that need all of a stream, and the App API."""
+
+
+def needs_app(entry: StreamEntry) -> bool:
+    """Tell whether the streams of an entry cannot do without the App API."""
+    return (entry.operation or entry.stream) in WHOLE or entry.segment_name is not None
 
 
 class GatheringKinds:
     """Makes the gathering of a stream, by its operation."""
 
-    def __init__(  # noqa: PLR0913 - parts, each with a task of its own
-        self,
-        client: TrackClient,
-        app: AppClient | None,
-        ledger: Ledger,
-        *,
-        settle_before: Callable[[], None],
-        max_removed_percent: int,
-        tell: Callable[[str], object],
-    ) -> None:
+    def __init__(self, effects: Effects, ledger: Ledger, tell: Callable[[str], object]) -> None:
         """Keep what gatherings need.
 
         Args:
-            client: The Track API.
-            app: The App API; None without a key.
+            effects: What gatherings do to Customer.io.
             ledger: Where verdicts go.
-            settle_before: Waits for the answers to everything sent so far.
-            max_removed_percent: The share of members above which a mirror removes none.
             tell: Tells the user something.
         """
-        self._caller = Caller(client.post, settle_before)
-        self._app = app
-        self._directory = Directory(app)
+        self._effects = effects
         self._ledger = ledger
-        self._max_removed_percent = max_removed_percent
         self._tell = tell
+        self._claims = Claims()
+        self._directory = Directory(effects.app)
+        self._groups = Groups(effects, ledger, tell)
         self._kinds = {
             "segment_add": self._changes,
             "segment_remove": self._changes,
@@ -55,46 +53,57 @@ class GatheringKinds:
             "collection_replace": self._replacement,
         }
 
-    def __call__(self, plan: StreamPlan) -> Gathering | None:
+    def __call__(self, plan: StreamPlan, message: SchemaMessage) -> Gathering | None:
         """Return the gathering of a stream; None if its records are sent one by one.
 
         Args:
             plan: The stream.
+            message: Its SCHEMA message.
 
         Raises:
             RunEnded: The stream cannot be gathered, or the App API could not be asked.
         """
         make = self._kinds.get(plan.operation)
+        if make is None:
+            return None
+        # Before anything is looked up, or made because it is missing.
+        if plan.operation in WHOLE and message.bookmark_properties:
+            msg = (
+                f"Stream '{message.stream}' has bookmark_properties, so it brings only what is new:"
+                f" {plan.operation} needs all of it. Select full-table replication in the tap."
+            )
+            raise RunEnded(msg)
         try:
-            return None if make is None else make(plan)
+            return make(plan)
         except DeliveryStopped as stopped:
             raise RunEnded(str(stopped)) from None
 
     def _changes(self, plan: StreamPlan) -> Gathering:
-        segment = self._directory.find(plan.entry, plan.stream)
-        return Changes(self._caller, self._ledger, segment)
+        return Changes(self._groups, self._choice(plan, alone=False))
 
     def _mirror(self, plan: StreamPlan) -> Gathering:
         app = self._app_of(plan)
-        segment = self._directory.find(plan.entry, plan.stream)
-        if segment is None:
-            msg = f"Stream '{plan.stream}' needs `segment_id` or `segment_name` in `streams`."
-            raise RunEnded(msg)
-        return Mirror(
-            self._caller,
-            app,
-            Verdicts(self._ledger),
-            segment,
-            max_removed_percent=self._max_removed_percent,
-            tell=self._tell,
-        )
+        choice = self._choice(plan, alone=True)
+        return Mirror(self._effects, app, self._ledger, choice, self._tell)
 
     def _replacement(self, plan: StreamPlan) -> Gathering:
-        goal, replace = find_collection(self._app_of(plan), plan.entry, plan.stream)
-        return Replacement(goal, replace, Verdicts(self._ledger))
+        goal, send = find_collection(self._app_of(plan), plan.entry, plan.stream)
+        self._claims.note(goal, plan.stream, alone=True)
+        return Replacement(self._effects, send, Verdicts(self._ledger))
 
-    def _app_of(self, plan: StreamPlan) -> AppClient:
-        if self._app is None:
+    def _choice(self, plan: StreamPlan, *, alone: bool) -> Choice:
+        entry = plan.entry
+        is_named = entry.segment_id is not None or entry.segment_name is not None
+        if plan.columns and not is_named and "segment_id" not in plan.columns:
+            msg = (
+                f"Stream '{plan.stream}' does not say its segment: it needs a column `segment_id`, "
+                "or `segment_id` or `segment_name` in `streams`."
+            )
+            raise RunEnded(msg)
+        return Choice(self._directory, self._claims, entry, plan.stream, alone=alone)
+
+    def _app_of(self, plan: StreamPlan) -> App:
+        if self._effects.app is None:
             msg = f"Stream '{plan.stream}' means {plan.operation}, which needs `app_api_key`."
             raise RunEnded(msg)
-        return self._app
+        return self._effects.app

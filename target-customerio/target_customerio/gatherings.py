@@ -30,15 +30,16 @@ class Gathering(t.Protocol):
     """What becomes of the records of one stream.
 
     Attributes:
-        goal: What no other stream of the run may have as well, e.g. `segment 7`; empty if none.
         needs_end: Whether it acts only if the stream was read to its end.
         waiting_since: When the oldest record came that could be sent and was not, in seconds of
             `time.monotonic`; None if none waits.
     """
 
-    goal: str
     needs_end: bool
-    waiting_since: float | None
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest record came that could be sent and was not."""
 
     def take(self, item: Item) -> None:
         """Take one record over."""
@@ -48,6 +49,31 @@ class Gathering(t.Protocol):
 
     def finish(self, *, has_rejects: bool) -> None:
         """Do what is left to do; raise `RunEnded` where that must not be done."""
+
+
+class Claims:
+    """Which stream acts on which segment or collection: two would undo each other's work."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, dict[str, bool]] = {}
+
+    def note(self, goal: str, stream: str, *, alone: bool) -> None:
+        """Note that a stream acts on something.
+
+        Args:
+            goal: What it acts on, e.g. `segment 7`.
+            stream: The stream.
+            alone: Whether no other stream may.
+
+        Raises:
+            RunEnded: Another stream acts on it already.
+        """
+        users = self._users.setdefault(goal, {})
+        users[stream] = alone
+        for other, is_alone in users.items():
+            if other != stream and (alone or is_alone):
+                msg = f"Streams '{other}' and '{stream}' are both for {goal}: only one may be."
+                raise RunEnded(msg)
 
 
 class Verdicts:
@@ -80,12 +106,14 @@ class _Open(msgspec.Struct):
         plan: The stream.
         held: What holds back the STATE that comes before the end; None if nothing has to.
         is_followed: Whether something said that the tap got past its last record.
+        is_empty: Whether no record was gathered.
     """
 
     gathering: Gathering
     plan: StreamPlan
     held: Checkpoint | None
     is_followed: bool = False
+    is_empty: bool = True
 
 
 class Gatherings:
@@ -97,9 +125,10 @@ class Gatherings:
 
     def __init__(
         self,
-        make: Callable[[StreamPlan], Gathering | None],
+        make: Callable[[StreamPlan, SchemaMessage], Gathering | None],
         checkpoints: Checkpoints,
         *,
+        note: Callable[[Item], object],
         patience: float = PATIENCE,
     ) -> None:
         """Start without any.
@@ -107,11 +136,13 @@ class Gatherings:
         Args:
             make: Returns the gathering of a stream; None if its records are sent one by one.
             checkpoints: Hold STATE back.
+            note: Is told of every record that is gathered.
             patience: Seconds that records wait for others to share a call while a STATE waits.
         """
         self._patience = patience
         self.sources: set[str] = set()
         self._make = make
+        self._note = note
         self._checkpoints = checkpoints
         self._open: dict[str, _Open] = {}
 
@@ -129,22 +160,9 @@ class Gatherings:
         if known is not None:
             known.plan = plan
             return
-        gathering = self._make(plan)
+        gathering = self._make(plan, message)
         if gathering is None:
             return
-        if gathering.needs_end and message.bookmark_properties:
-            msg = (
-                f"Stream '{message.stream}' has bookmark_properties, so it brings only what is new:"
-                f" {plan.operation} needs all of it. Select full-table replication in the tap."
-            )
-            raise RunEnded(msg)
-        for other in self._open.values():
-            if gathering.goal and other.gathering.goal == gathering.goal:
-                msg = (
-                    f"Streams '{other.plan.stream}' and '{plan.stream}' are both for "
-                    f"{gathering.goal}: only one may be."
-                )
-                raise RunEnded(msg)
         held = self._checkpoints.admit() if gathering.needs_end else None
         self.sources.add(plan.source)
         self._open[plan.stream] = _Open(gathering, plan, held)
@@ -155,6 +173,8 @@ class Gatherings:
         if found is None:
             return False
         found.gathering.take(item)
+        self._note(item)
+        found.is_empty = False
         return True
 
     def note_record(self, stream: str) -> None:
@@ -196,8 +216,8 @@ class Gatherings:
         for name, each in self._open.items():
             counts, plan = each.plan.counts, each.plan
             nothing = f"Stream '{name}' ({plan.operation}): nothing was removed or replaced, since"
-            if each.gathering.needs_end and not counts.records:
-                yield f"{nothing} it brought no records."
+            if each.gathering.needs_end and each.is_empty:
+                yield f"{nothing} it brought no records that could be used."
             elif each.gathering.needs_end and not each.is_followed:
                 yield (
                     f"{nothing} no STATE or ACTIVATE_VERSION that calls the stream whole followed "

@@ -81,8 +81,13 @@ def person(
 
         return step
 
-    columns = tuple(column for column, _, identifies in candidates if identifies)
-    return StepKind(compile_step, frozenset({"identifiers"}), requires=columns)
+    columns = {column: kind for column, kind, identifies in candidates if identifies}
+    return StepKind(
+        compile_step,
+        frozenset({"identifiers"}),
+        requires=tuple(columns),
+        identifies_by=tuple(dict.fromkeys(columns.values())),
+    )
 
 
 AMBIGUOUS = Rejection("ambiguous", "identifiers", "exactly one identifier must have a value")

@@ -48,6 +48,7 @@ class StreamPlan:
         operation: What they mean.
         source: The name of the stream as the tap has it.
         stream: Its name after the stream map.
+        columns: The columns that its schema names, after the stream map.
         entry: What the setting `streams` says about it.
         counts: What happened to them so far.
         says: What the user should know about the stream before its first record; empty if nothing.
@@ -74,6 +75,7 @@ class StreamPlan:
         self.operation = operation.name
         self.source = context.source
         self.stream = context.stream
+        self.columns = context.columns
         self.entry = context.entry
         self.counts = context.counts
         self._is_event = operation.is_event

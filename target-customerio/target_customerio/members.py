@@ -22,19 +22,15 @@ def segment() -> StepKind:
     def compile_step(context: StreamContext) -> Step | None:
         def step(draft: Draft) -> None:
             text = identifier_text("segment_id", draft.columns.pop("segment_id", None) or "")
-            if not (text and text.isdecimal()):
+            segment_id = (text or "").lstrip("0")
+            if not (segment_id.isascii() and segment_id.isdecimal()):
                 raise Refused(missing)
-            draft.item["segment_id"] = text
+            draft.item["segment_id"] = segment_id
 
         named = context.entry.segment_id is not None or context.entry.segment_name is not None
         return None if named else step
 
     return StepKind(compile_step, SEGMENT_KEYS, takes=("segment_id",))
-
-
-def of_segment() -> StepKind:
-    """Take the keys by which an entry names the segment of all records."""
-    return StepKind(lambda _: None, SEGMENT_KEYS)
 
 
 def row() -> StepKind:

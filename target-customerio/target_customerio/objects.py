@@ -82,7 +82,9 @@ def to_person(find: StepKind) -> StepKind:
 
         return step
 
-    return StepKind(compile_step, find.keys, requires=find.requires)
+    return StepKind(
+        compile_step, find.keys, requires=find.requires, identifies_by=find.identifies_by
+    )
 
 
 def to_anonymous() -> StepKind:

@@ -74,6 +74,10 @@ class Operation(msgspec.Struct, frozen=True):
         """Return the keys of an entry of `streams` that mean something to this operation."""
         return frozenset().union(*(step.keys for step in self.steps))
 
+    def identifies_by(self) -> tuple[str, ...]:
+        """Return the kinds of identifiers by which it knows a person."""
+        return tuple(dict.fromkeys(kind for step in self.steps for kind in step.identifies_by))
+
     def compile(self, context: StreamContext) -> Build:
         """Return what makes items of the records of one stream.
 
@@ -223,8 +227,8 @@ OPERATIONS = {
         Operation(
             "segment_mirror",
             {},
-            (MEMBER, members.of_segment()),
-            undone_by=Operation("segment_mirror", {}, (members.leave_out(),)),
+            (MEMBER, members.segment()),
+            undone_by=Operation("segment_mirror", {}, (members.segment(), members.leave_out())),
         ),
         Operation(
             "collection_replace",
@@ -282,9 +286,10 @@ def check_entry(entry: StreamEntry, operation: Operation | None = None) -> None:
             f"{operation.name}: remove {', '.join(sorted(unknown))}."
         )
         raise RunEnded(msg)
-    if not operation.gives_ids and "anonymous_id" in (entry.identifiers or {}):
+    known = operation.identifies_by()
+    if strange := [kind for kind in entry.identifiers or {} if kind not in known]:
         msg = (
-            f"The entry of `streams` for '{entry.stream}' identifies by anonymous_id, which only "
-            "events can: name a column for id, email, phone or cio_id."
+            f"The entry of `streams` for '{entry.stream}' identifies by {', '.join(strange)}, by "
+            f"which {operation.name} knows nobody: name a column for {', '.join(known)}."
         )
         raise RunEnded(msg)

@@ -1,4 +1,4 @@
-"""Who belongs to a manual segment: people added, people removed, or the whole membership."""
+"""Who belongs to a manual segment: people added to it, and people removed."""
 
 from __future__ import annotations
 
@@ -8,54 +8,61 @@ import typing as t
 import msgspec
 
 from target_customerio.answers import judge
-from target_customerio.api import DeliveryStopped
+from target_customerio.effects import ADD, REMOVE
 from target_customerio.errors import RunEnded
+from target_customerio.items import Rejection
 from target_customerio.limits import SEGMENT_IDS
-from target_customerio.members import LEFT_OUT
+from target_customerio.steps import Refused
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from target_customerio.answers import Answer
-    from target_customerio.app_api import AppClient
-    from target_customerio.gatherings import Verdicts
+    from target_customerio.effects import App, Effects
+    from target_customerio.gatherings import Claims
     from target_customerio.items import Item
     from target_customerio.ledger import Ledger
     from target_customerio.streams import StreamEntry
 
-ADD, REMOVE = "add_customers", "remove_customers"
-NAMED_AT_MOST = 10
-"""How many people without an `id` are named, by Customer.io's own identifier."""
+OPPOSITE = {ADD: REMOVE, REMOVE: ADD}
+NO_ID = Rejection(
+    "no_id", "identifiers", "Customer.io removes only people that have an id, and this one has none"
+)
+NO_SEGMENT = Rejection("invalid", "segment_id", "there is no such segment")
+NOT_SETTABLE = Rejection(
+    "invalid",
+    "segment_id",
+    "the segment is dynamic or not finished: only members of a finished manual one can be set",
+)
 
 
 class Member(msgspec.Struct):
     """What a record says about a segment.
 
     Attributes:
-        identifiers: Who.
-        change: What shall become of them; empty if they shall be members.
+        identifiers: Who; nobody if the record leaves somebody out.
+        change: What shall become of them.
         segment_id: The segment, where the record says it.
     """
 
-    identifiers: dict[str, str]
+    identifiers: dict[str, str] = {}
     change: str = ADD
     segment_id: str = ""
 
 
 class Directory:
-    """Finds the segment that an entry means, and refuses those whose members cannot be set."""
+    """Finds the segments that entries and records mean, and refuses those that cannot be set."""
 
-    def __init__(self, app: AppClient | None) -> None:
+    def __init__(self, app: App | None) -> None:
         """Ask nothing yet.
 
         Args:
             app: The App API; None without a key.
         """
         self._app = app
-        self._segments: list[dict[str, t.Any]] | None = None
+        self._rows: list[dict[str, t.Any]] | None = None
 
-    def find(self, entry: StreamEntry, stream: str) -> int | None:
-        """Return the id of the segment of an entry; None if each record says it.
+    def find(self, entry: StreamEntry, stream: str) -> str:
+        """Return the id of the segment of an entry; an empty text if each record says it.
 
         Args:
             entry: The entry.
@@ -65,85 +72,213 @@ class Directory:
             RunEnded: There is no such segment, or its members cannot be set.
             DeliveryStopped: The App API could not be asked.
         """
+        if entry.segment_name is not None:
+            return self._find_by_name(entry.segment_name, entry, stream)
+        if entry.segment_id is None:
+            return ""
+        segment = str(entry.segment_id)
+        if (doubt := self.doubt(segment)) is not None:
+            msg = f"Stream '{stream}': {doubt.message} (segment {segment}). Mend `streams`."
+            raise RunEnded(msg)
+        return segment
+
+    def doubt(self, segment: str) -> Rejection | None:
+        """Return why the members of a segment cannot be set, as far as can be known.
+
+        Args:
+            segment: The id of the segment.
+
+        Raises:
+            DeliveryStopped: The App API could not be asked.
+        """
         if self._app is None:
-            if entry.segment_name is not None:
-                msg = f"Stream '{stream}' names a segment: set `app_api_key`, or use `segment_id`."
-                raise RunEnded(msg)
-            return entry.segment_id
-        if entry.segment_id is None and entry.segment_name is None:
             return None
-        if self._segments is None:
-            self._segments = self._app.segments()
-        wanted = ("name", entry.segment_name) if entry.segment_name else ("id", entry.segment_id)
-        found = [row for row in self._segments if row.get(wanted[0]) == wanted[1]]
-        if not found and entry.segment_name and entry.create_missing:
-            return self._app.create_segment(entry.segment_name)
+        found = [row for row in self._segments(self._app) if str(row.get("id")) == segment]
+        return _doubt(found[0]) if found else NO_SEGMENT
+
+    def _find_by_name(self, name: str, entry: StreamEntry, stream: str) -> str:
+        if self._app is None:
+            msg = f"Stream '{stream}' names a segment: set `app_api_key`, or use `segment_id`."
+            raise RunEnded(msg)
+        rows = self._segments(self._app)
+        found = [row for row in rows if row.get("name") == name]
+        if not found and entry.create_missing:
+            found = [{"id": self._app.create_segment(name), "name": name, "type": "manual"}]
+            rows += found
         if len(found) != 1:
             many = "several segments" if found else "no segment"
             msg = f"Customer.io has {many} as stream '{stream}' names it: mend `streams`."
             raise RunEnded(msg)
-        if found[0].get("type") != "manual" or found[0].get("state", "finished") != "finished":
-            msg = (
-                f"The segment of stream '{stream}' is dynamic or not finished: only members of a "
-                "finished manual segment can be set."
-            )
+        if (doubt := _doubt(found[0])) is not None:
+            msg = f"Stream '{stream}': {doubt.message}. Mend `streams`."
             raise RunEnded(msg)
-        return int(found[0]["id"])
+        return str(found[0]["id"])
+
+    def _segments(self, app: App) -> list[dict[str, t.Any]]:
+        if self._rows is None:
+            self._rows = list(app.segments())
+        return self._rows
 
 
-class Caller:
-    """Adds people to segments and removes them, after all that was sent before is answered."""
+def _doubt(row: dict[str, t.Any]) -> Rejection | None:
+    is_finished = row.get("state", "finished") == "finished"
+    return None if row.get("type") == "manual" and is_finished else NOT_SETTABLE
+
+
+class Choice:
+    """The segment that a record of one stream is about: that of the stream, or the record's own."""
 
     def __init__(
-        self, post: Callable[[str, bytes], Answer], settle_before: Callable[[], None]
+        self, directory: Directory, claims: Claims, entry: StreamEntry, stream: str, *, alone: bool
     ) -> None:
-        """Keep what is needed.
+        """Find the segment of the stream, if it has one.
 
         Args:
-            post: Posts a body to a path of the Track API.
-            settle_before: Waits for the answers to everything sent so far.
+            directory: Knows the segments.
+            claims: Knows which stream acts on which segment.
+            entry: The entry of the stream.
+            stream: The stream.
+            alone: Whether no other stream may act on the segments that its records name.
+
+        Raises:
+            RunEnded: There is no such segment, its members cannot be set, or another stream has it.
+            DeliveryStopped: The App API could not be asked.
         """
-        self._post = post
-        self._settle_before = settle_before
+        self._directory = directory
+        self._claims = claims
+        self._stream = stream
+        self._alone = alone
+        self._doubts: dict[str, Rejection | None] = {}
+        self._of_stream = directory.find(entry, stream)
+        if self._of_stream:
+            claims.note(f"segment {self._of_stream}", stream, alone=True)
 
-    def change(self, segment: str, change: str, kind: str, ids: Sequence[str]) -> Answer:
-        """Add or remove people, at most `SEGMENT_IDS`."""
-        self._settle_before()
-        path = f"/api/v1/segments/{segment}/{change}?id_type={kind}"
-        return self._post(path, msgspec.json.encode({"ids": ids}))
+    def of(self, member: Member) -> str:
+        """Return the id of a segment.
+
+        Args:
+            member: What the record says.
+
+        Raises:
+            Refused: There is no such segment, or its members cannot be set.
+            RunEnded: Another stream has it.
+            DeliveryStopped: The App API could not be asked.
+        """
+        if self._of_stream:
+            return self._of_stream
+        segment = member.segment_id
+        if segment not in self._doubts:
+            self._claims.note(f"segment {segment}", self._stream, alone=self._alone)
+            self._doubts[segment] = self._directory.doubt(segment)
+        doubt = self._doubts[segment]
+        if doubt is not None:
+            raise Refused(doubt)
+        return segment
 
 
-class Changes:
-    """People added to segments and removed, in the order of their records."""
+class WithoutId:
+    """Members without an `id`, whom Customer.io does not remove and does not name."""
 
-    needs_end = False
+    def __init__(self, app: App | None, tell: Callable[[str], object]) -> None:
+        """Ask nothing yet.
 
-    def __init__(self, caller: Caller, ledger: Ledger, segment_id: int | None) -> None:
+        Args:
+            app: The App API; None without a key.
+            tell: Tells the user something.
+        """
+        self._app = app
+        self._tell = tell
+        self._known: dict[str, set[str]] = {}
+        self._is_told = False
+
+    def of(self, segment: str) -> set[str]:
+        """Return by what those of a segment may be identified, as items are; nobody without a key.
+
+        Args:
+            segment: The id of the segment.
+
+        Raises:
+            DeliveryStopped: The App API could not be asked.
+        """
+        if self._app is None:
+            if not self._is_told:
+                self._is_told = True
+                self._tell(
+                    "People are removed from a segment by e-mail or cio_id: Customer.io removes "
+                    "only those who have an id and does not say who has none; with `app_api_key` "
+                    "they are rejected."
+                )
+            return set()
+        if segment not in self._known:
+            self._known[segment] = {
+                identifier
+                for member in self._app.members(int(segment))
+                if not member.get("id")
+                for identifier in _identifiers(member)
+            }
+        return self._known[segment]
+
+    def forget(self, segment: str) -> None:
+        """Read a segment anew when it is asked for again, since people were added."""
+        self._known.pop(segment, None)
+
+
+def _identifiers(member: dict[str, t.Any]) -> list[str]:
+    kinds = {kind: str(member.get(kind) or "") for kind in ("email", "cio_id")}
+    return [f"{kind}:{text.lower()}" for kind, text in kinds.items() if text]
+
+
+class Person(t.NamedTuple):
+    """Somebody in a call to come.
+
+    Attributes:
+        text: The identifier as it is sent.
+        items: The records about them.
+    """
+
+    text: str
+    items: list[Item]
+
+
+class Groups:
+    """The calls to come of all streams, so that what is said of one person keeps its order.
+
+    Attributes:
+        waiting_since: When the oldest record in them came, in seconds of `time.monotonic`; None if
+            none waits.
+    """
+
+    def __init__(self, effects: Effects, ledger: Ledger, tell: Callable[[str], object]) -> None:
         """Start without a record.
 
         Args:
-            caller: Makes the calls.
+            effects: Makes the calls.
             ledger: Where verdicts go.
-            segment_id: The segment; None if each record says it.
+            tell: Tells the user something.
         """
-        self.goal = "" if segment_id is None else f"segment {segment_id}"
-        self._caller = caller
-        self._ledger = ledger
-        self._segment = "" if segment_id is None else str(segment_id)
-        self._groups: dict[tuple[str, str, str], dict[str, list[Item]]] = {}
         self.waiting_since: float | None = None
+        self._effects = effects
+        self._ledger = ledger
+        self._without_id = WithoutId(effects.app, tell)
+        self._groups: dict[tuple[str, str, str], dict[str, Person]] = {}
 
-    def take(self, item: Item) -> None:
-        """Put the person into the group of one call."""
-        member = msgspec.json.decode(item.encoded, type=Member)
+    def put(self, segment: str, member: Member, item: Item) -> None:
+        """Put a person into the group of one call; send the group that says the opposite first.
+
+        Args:
+            segment: The id of the segment.
+            member: What the record says.
+            item: The record.
+        """
         ((kind, text),) = member.identifiers.items()
-        key = (self._segment or member.segment_id, member.change, kind)
-        for other in [other for other, ids in self._groups.items() if other != key and text in ids]:
-            self._send(other)
+        key = (segment, member.change, kind)
+        opposite = (segment, OPPOSITE[member.change], kind)
+        if item.identifier in self._groups.get(opposite, ()):
+            self._send(opposite)
         if self.waiting_since is None:
             self.waiting_since = time.monotonic()
         group = self._groups.setdefault(key, {})
-        group.setdefault(text, []).append(item)
+        group.setdefault(item.identifier, Person(text, [])).items.append(item)
         if len(group) == SEGMENT_IDS:
             self._send(key)
 
@@ -153,136 +288,61 @@ class Changes:
             self._send(key)
         self.waiting_since = None
 
-    def finish(self, *, has_rejects: bool) -> None:  # noqa: ARG002 - of no matter to single changes
-        """Send what is left."""
-        self.flush()
-
     def _send(self, key: tuple[str, str, str]) -> None:
         group = self._groups.pop(key)
-        refused = judge(self._caller.change(*key, list(group)), 1)
-        items = [item for of_one in group.values() for item in of_one]
+        segment, change, kind = key
+        if change == REMOVE and kind != "id":
+            self._reject_without_id(segment, group)
+        elif change == ADD:
+            self._without_id.forget(segment)
+        if not group:
+            return
+        items = [item for person in group.values() for item in person.items]
+        texts = [person.text for person in group.values()]
+        refused = judge(self._effects.change(items[0].record.origin, *key, texts), 1)
         if not refused:
             self._ledger.accepted(items)
             return
         for item in items:
             self._ledger.rejected(item.record, refused[0])
 
+    def _reject_without_id(self, segment: str, group: dict[str, Person]) -> None:
+        """Take those out of a group whom Customer.io would keep in the segment without a word."""
+        self._effects.settle()  # or who got an id just now would seem to have none
+        for identifier in self._without_id.of(segment).intersection(group):
+            for item in group.pop(identifier).items:
+                self._ledger.rejected(item.record, NO_ID)
 
-class Mirror:
-    """The whole membership of a segment: at the end, only the difference is sent."""
 
-    needs_end = True
-    waiting_since: float | None = None
+class Changes:
+    """People added to segments or removed, in the order of their records."""
 
-    def __init__(  # noqa: PLR0913 - parts, each with a task of its own
-        self,
-        caller: Caller,
-        app: AppClient,
-        verdicts: Verdicts,
-        segment_id: int,
-        *,
-        max_removed_percent: int,
-        tell: Callable[[str], object],
-    ) -> None:
-        """Start without a member.
+    needs_end = False
+
+    def __init__(self, groups: Groups, choice: Choice) -> None:
+        """Start without a record.
 
         Args:
-            caller: Makes the calls.
-            app: Reads the present membership.
-            verdicts: The verdicts of its records.
-            segment_id: The segment.
-            max_removed_percent: The share of members above which none is removed.
-            tell: Tells the user something.
+            groups: The calls to come.
+            choice: Says which segment a record is about.
         """
-        self.goal = f"segment {segment_id}"
-        self._caller = caller
-        self._app = app
-        self._verdicts = verdicts
-        self._segment_id = segment_id
-        self._max_removed_percent = max_removed_percent
-        self._tell = tell
-        # Whether each is a member already, by kind; a person may be named in two ways.
-        self._named: dict[str, dict[str, bool]] = {"id": {}, "email": {}, "cio_id": {}}
+        self._groups = groups
+        self._choice = choice
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest record came that was not sent, in seconds of `time.monotonic`."""
+        return self._groups.waiting_since
 
     def take(self, item: Item) -> None:
-        """Note a member."""
-        self._verdicts.add(item)
-        if item.identifier == LEFT_OUT:
-            return
+        """Put the person into the group of one call."""
         member = msgspec.json.decode(item.encoded, type=Member)
-        ((kind, text),) = member.identifiers.items()
-        self._named[kind][text.lower() if kind == "email" else text] = False
+        self._groups.put(self._choice.of(member), member, item)
 
     def flush(self) -> None:
-        """Nothing can be sent before the end."""
+        """Send all groups."""
+        self._groups.flush()
 
-    def finish(self, *, has_rejects: bool) -> None:
-        """Send the difference.
-
-        Args:
-            has_rejects: Whether somebody may be missing because their record was rejected.
-
-        Raises:
-            RunEnded: More people would be removed than is allowed, or a call was refused.
-        """
-        with_id, gone, nameless = self._compare()
-        for kind, members in self._named.items():
-            self._change(ADD, kind, [text for text, is_member in members.items() if not is_member])
-        if has_rejects and gone:
-            self._tell(f"{len(gone):,} people were not removed, since records were rejected.")
-        elif len(gone) * 100 > self._max_removed_percent * with_id:
-            msg = (
-                f"{len(gone):,} of {with_id:,} members would have been removed, so none was: if "
-                "that many are meant, raise `max_removed_percent`."
-            )
-            raise RunEnded(msg)
-        else:
-            self._change(REMOVE, "id", gone)
-        if nameless:
-            names = ", ".join(nameless[:NAMED_AT_MOST])
-            self._tell(
-                f"{len(nameless):,} members have no id, so Customer.io cannot remove them; "
-                f"by cio_id: {names}{' …' if len(nameless) > NAMED_AT_MOST else ''}"
-            )
-        self._verdicts.accept()
-
-    def _compare(self) -> tuple[int, list[str], list[str]]:
-        """Return how many members have an id, the ids to remove, and who has none."""
-        seen: set[int] = set()
-        with_id = 0
-        gone: list[str] = []
-        nameless: list[str] = []
-        for member in self._app.members(self._segment_id):
-            mark = hash(str(member.get("cio_id") or member))
-            if mark in seen:
-                continue
-            seen.add(mark)
-            with_id += bool(member.get("id"))
-            if not self._find(member):
-                if member.get("id"):
-                    gone.append(str(member["id"]))
-                else:
-                    nameless.append(str(member.get("cio_id")))
-        return with_id, gone, nameless
-
-    def _find(self, member: dict[str, t.Any]) -> bool:
-        """Tell whether a present member is named, and note it in every way in which it is."""
-        found = False
-        for kind, members in self._named.items():
-            text = str(member.get(kind) or "")
-            text = text.lower() if kind == "email" else text
-            if text in members:
-                members[text] = found = True
-        return found
-
-    def _change(self, change: str, kind: str, ids: list[str]) -> None:
-        for part in _parts(ids):
-            answer = self._caller.change(str(self._segment_id), change, kind, part)
-            if refused := judge(answer, 1):
-                msg = f"Customer.io refused to change the segment: {refused[0].message}"
-                raise DeliveryStopped(msg)
-
-
-def _parts(ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), SEGMENT_IDS):
-        yield ids[start : start + SEGMENT_IDS]
+    def finish(self, *, has_rejects: bool) -> None:  # noqa: ARG002 - of no matter to single changes
+        """Send what is left."""
+        self.flush()

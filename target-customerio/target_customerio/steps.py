@@ -137,6 +137,7 @@ class StepKind(t.NamedTuple):
         requires: The columns of which one must have a value; those after the first are spare.
         takes: The columns that it takes if they are there.
         rest: What it makes of all columns that are left; empty if it leaves them.
+        identifies_by: The kinds of identifiers by which it knows a person.
     """
 
     compile: Callable[[StreamContext], Step | None]
@@ -144,6 +145,7 @@ class StepKind(t.NamedTuple):
     requires: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     rest: str = ""
+    identifies_by: tuple[str, ...] = ()
 
 
 UNREADABLE_TIME = "must be unix seconds, milliseconds or ISO 8601"

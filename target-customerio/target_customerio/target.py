@@ -28,9 +28,10 @@ from target_customerio.budget import ExplainedBudget
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.checks import SchemaError
 from target_customerio.delivery import Delivery
+from target_customerio.effects import Deeds
 from target_customerio.errors import RecordBeforeSchema, RunEnded
 from target_customerio.failures import report
-from target_customerio.gathering_kinds import GatheringKinds
+from target_customerio.gathering_kinds import GatheringKinds, needs_app
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
 from target_customerio.ledger import Ledger
@@ -38,6 +39,7 @@ from target_customerio.log import OneLine
 from target_customerio.mapping import Mapping, Route, SchemaMessage
 from target_customerio.plan import Planner
 from target_customerio.reader import MessageReader
+from target_customerio.rehearsal import Rehearsal
 from target_customerio.rejects import CountedRejects, Rejects, new_run_id, utc_now
 from target_customerio.settings import SETTINGS, describe_fault, read_settings
 from target_customerio.signals import Signals
@@ -57,6 +59,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from target_customerio.budget import Budget
+    from target_customerio.effects import Effects
 
 MEANINGLESS = ("add_record_metadata", "load_method", "batch_size_rows")
 """Settings that the SDK adds for databases."""
@@ -152,6 +155,7 @@ class TargetCustomerIO(Target):
             self._summary,
             requests_per_second=self._settings.requests_per_second,
             max_deletes=self._settings.max_deletes,
+            max_removed_percent=self._settings.max_removed_percent,
         )
 
     @cached_property
@@ -167,15 +171,20 @@ class TargetCustomerIO(Target):
 
     @cached_property
     def _gatherings(self) -> Gatherings:
-        make = GatheringKinds(
-            self._client,
+        effects = self._effects
+        make = GatheringKinds(effects, self._ledger, self.logger.warning)
+        return Gatherings(make, self._checkpoints, note=effects.take)
+
+    @cached_property
+    def _effects(self) -> Effects:
+        if self._settings.dry_run:
+            return Rehearsal(self._planner, self._app_client)
+        return Deeds(
+            self._client.post,
             self._app_client,
-            self._ledger,
-            settle_before=self._settle,
+            settle=self._settle,
             max_removed_percent=self._settings.max_removed_percent,
-            tell=self.logger.warning,
         )
-        return Gatherings(make, self._checkpoints)
 
     @cached_property
     def _app_client(self) -> AppClient | None:
@@ -229,8 +238,7 @@ class TargetCustomerIO(Target):
         is_test = message.stream == connection.STREAM
         routes = [] if is_test else self._plan(message)
         for route in routes:
-            if not self._settings.dry_run:
-                self._gatherings.open(route.plan, message)
+            self._gatherings.open(route.plan, message)
         self._schemas[message.stream] = reader.line
         self._routes[message.stream] = routes
         for route in routes:
@@ -304,6 +312,7 @@ class TargetCustomerIO(Target):
             self._app_client,
             self._settings.region,
             self.logger.info,
+            needs_app=any(map(needs_app, self._settings.entries)),
         )
 
     def _write_state(self, value: bytes) -> None:
@@ -357,7 +366,7 @@ class TargetCustomerIO(Target):
             self._rejects.flush()
         except (RunEnded, DeliveryStopped) as failure:
             return RunEnded(str(failure))
-        if end is None and undone:
+        if end is None and undone and not self._settings.dry_run:
             return RunEnded(" ".join(undone))
         if undone:
             self.logger.warning(" ".join(undone))

@@ -57,6 +57,22 @@ def test_the_app_key_is_tried_if_there_is_one(run, simulator, messages):
     assert "`app_api_key`" in bad.error
 
 
+@pytest.mark.parametrize(
+    ("entry", "is_needed"),
+    [
+        ({"stream": "s", "operation": "segment_mirror"}, True),
+        ({"stream": "collection_replace", "collection_id": 1}, True),
+        ({"stream": "s", "operation": "segment_add", "segment_name": "VIP"}, True),
+        ({"stream": "s", "operation": "segment_add", "segment_id": 7}, False),
+        ({"stream": "s", "operation": "person_event"}, False),
+    ],
+)
+def test_an_app_key_that_is_needed_must_be_set(run, messages, entry, is_needed):
+    done = run(messages, streams=[entry])
+    assert done.exit_code == is_needed
+    assert ("set `app_api_key`" in done.error) == is_needed
+
+
 def test_another_region_than_the_workspace_s_is_said(run, messages):
     done = run(messages, region="eu")
     assert done.exit_code == 1

@@ -244,6 +244,296 @@ def test_members_marked_as_deleted_leave(segment, mirror, singer, members):
     assert (done.exit_code, members(segment)) == (0, set("ab"))
 
 
+# A segment that each record names
+
+
+@pytest.fixture
+def segments(simulator, app, run, singer, members):
+    """Two manual segments with members of their own."""
+    names = [{"stream": name, "operation": "segment_add", "segment_name": name} for name in "st"]
+    done = run(
+        [
+            *people(singer, *"abcdwxyz"),
+            *members_of(singer, *"abcd"),
+            singer.SCHEMA("t", {"id": "string"}),
+            *(singer.RECORD("t", id=each) for each in "wxyz"),
+        ],
+        streams=[entry | {"create_missing": True} for entry in names],
+        **app,
+    )
+    assert done.exit_code == 0, done.log
+    found = [call["path"] for call in simulator.calls() if "add_customers" in call["path"]]
+    numbers = [int(path.split("/")[4]) for path in found]
+    assert [members(number) for number in numbers] == [set("abcd"), set("wxyz")]
+    simulator.reset()
+    return numbers
+
+
+def named_members(singer, *rows, keys=()):
+    columns = {"segment_id": "integer", "id": "string", "_sdc_deleted_at": "string"}
+    return [
+        singer.SCHEMA("segment_mirror", columns, keys),
+        *(singer.RECORD("segment_mirror", segment_id=one, id=who) for one, who in rows),
+        singer.STATE(rows=len(rows)),
+    ]
+
+
+def test_a_mirror_sets_every_segment_that_its_records_name(segments, run, app, singer, members):
+    one, other = segments
+    rows = [(one, "a"), (other, "w"), (one, "b"), (one, "c"), (other, "x"), (other, "a")]
+    done = run(named_members(singer, *rows), **app, max_removed_percent=50)
+    assert (done.exit_code, members(one), members(other)) == (0, set("abc"), set("wxa"))
+    assert json.loads(done.states[-1]) == {"rows": 6}
+    assert "6 records, 6 accepted, 0 rejected" in done.log
+
+
+def test_what_is_too_much_for_one_segment_stops_no_other(segments, run, app, singer, members):
+    one, other = segments
+    rows = [(one, "a"), *((other, each) for each in "wxy")]
+    done = run(named_members(singer, *rows), **app, max_removed_percent=25)
+    assert (done.exit_code, members(one), members(other)) == (1, set("abcd"), set("wxy"))
+    assert f"Of segment {one} 3 of 4 members would have been removed" in done.error
+    assert f"segment {other} " not in done.error
+    assert done.states == []
+    assert "4 records, 3 accepted" in done.log
+
+
+def test_a_segment_that_no_record_names_stays_as_it_is(segments, run, app, singer, members):
+    one, other = segments
+    run(named_members(singer, (one, "a")), **app, max_removed_percent=100)
+    assert (members(one), members(other)) == ({"a"}, set("wxyz"))
+
+
+def test_the_last_one_who_left_empties_the_segment(segments, run, app, singer, members):
+    one, other = segments
+    messages = named_members(singer, (one, "a"), (other, "w"))
+    messages[2]["record"]["_sdc_deleted_at"] = "2026-01-01T00:00:00Z"
+    done = run(messages, delete_on_sdc_deleted=True, max_removed_percent=100, **app)
+    assert (done.exit_code, members(one), members(other)) == (0, {"a"}, set())
+
+
+@pytest.mark.parametrize("bad", [None, "", 0, -7, 7.5, True, "seven", 999, "9" * 5_000])
+def test_a_record_that_names_no_segment_that_is_there_lets_nobody_be_removed(
+    segments, run, app, singer, members, *, bad
+):
+    messages = named_members(singer, (segments[0], "a"), (bad, "b"))
+    messages[0]["schema"]["properties"]["segment_id"] = {}
+    done = run(messages, max_removed_percent=100, **app)
+    assert (done.exit_code, members(segments[0])) == (1, set("abcd"))
+    assert [one["rejection"]["field"] for one in done.rejects[1:]] == ["segment_id"]
+    assert "3 people were not removed" in done.log
+
+
+def test_quirk_60_a_record_that_names_a_dynamic_segment_is_rejected(
+    run, customerio_simulator, singer
+):
+    with_people = customerio_simulator(people=20, rate_limit=0)
+    kinds = {row["type"]: row["id"] for row in listed(with_people, "segments")}
+    done = run(
+        [
+            singer.SCHEMA("segment_add", {"segment_id": "integer", "id": "string"}),
+            singer.RECORD("segment_add", segment_id=kinds["dynamic"], id="a"),
+            singer.RECORD("segment_add", segment_id=kinds["manual"], id="a"),
+        ],
+        **reaching(with_people),
+    )
+    assert done.exit_code == 1
+    assert "dynamic or not finished" in done.rejects[-1]["rejection"]["message"]
+    assert [path.split("/")[4] for path in changes(with_people)] == [str(kinds["manual"])]
+
+
+def listed(simulator, table):
+    headers = {"Authorization": f"Bearer {simulator.app_api_key}"}
+    answer = requests.get(f"{simulator.url}/v1/{table}", headers=headers, timeout=30)
+    return answer.json()[table]
+
+
+def reaching(simulator):
+    return {
+        "app_api_key": simulator.app_api_key,
+        "app_api_url": simulator.url,
+        "track_api_url": simulator.url,
+        "site_id": simulator.site_id,
+        "track_api_key": simulator.track_api_key,
+    }
+
+
+def test_a_stream_that_does_not_say_its_segment_is_refused_at_once(run, app, singer, simulator):
+    done = run([singer.SCHEMA("segment_mirror", {"id": "string"})], **app)
+    assert done.exit_code == 1
+    assert "needs a column `segment_id`" in done.error
+
+
+def test_a_mirror_shares_a_segment_that_its_records_name_with_nobody(
+    segments, run, app, singer, members
+):
+    one, _ = segments
+    columns = {"segment_id": "integer", "id": "string"}
+    other = [
+        singer.SCHEMA("segment_add", columns),
+        singer.RECORD("segment_add", segment_id=one, id="w"),
+    ]
+    for messages in (
+        [*other, *named_members(singer, (one, "a"))],
+        [*named_members(singer, (one, "a")), *other],
+    ):
+        done = run(messages, **app, max_removed_percent=100)
+        assert done.exit_code == 1
+        assert f"both for segment {one}" in done.error
+        assert set("abcd") <= members(one)
+
+
+def test_a_copy_of_a_stream_that_is_filtered_to_nothing_removes_nobody(
+    segments, run, app, singer, members
+):
+    one, other = segments
+    done = run(
+        members_of(singer, "a"),
+        stream_maps={
+            "s": {"__else__": None, "id": "id"},
+            "t": {"__source__": "s", "__filter__": "id == 'none'"},
+        },
+        streams=[
+            {"stream": name, "operation": "segment_mirror", "segment_id": number}
+            for name, number in (("s", one), ("t", other))
+        ],
+        max_removed_percent=100,
+        **app,
+    )
+    assert (done.exit_code, members(one), members(other)) == (1, {"a"}, set("wxyz"))
+    assert (
+        "'t' (segment_mirror): nothing was removed or replaced, since it brought no" in done.error
+    )
+
+
+def test_two_streams_that_name_a_segment_to_be_made_make_one(run, app, singer, simulator):
+    streams = [
+        {"stream": name, "operation": "segment_add", "segment_name": "New", "create_missing": True}
+        for name in "st"
+    ]
+    done = run([singer.SCHEMA("s"), singer.SCHEMA("t")], streams=streams, **app)
+    assert done.exit_code == 1
+    assert "are both for segment" in done.error
+    assert [row["name"] for row in listed(simulator, "segments")].count("New") == 1
+
+
+def test_nothing_is_made_for_a_stream_that_is_refused(run, app, singer, simulator):
+    message = singer.SCHEMA("s", {"id": "string"}) | {"bookmark_properties": ["at"]}
+    done = run(
+        [message], **entry("segment_mirror", segment_name="Never", create_missing=True), **app
+    )
+    assert done.exit_code == 1
+    assert "Never" not in [row["name"] for row in listed(simulator, "segments")]
+
+
+# Order, and who has no id
+
+
+def test_order_of_a_person_holds_across_streams_and_whatever_the_case(
+    segment, run, singer, members, simulator
+):
+    """The last word about each counts: a was removed, b was added again."""
+    columns = {"segment_id": "integer", "email": "string"}
+    emails = {"a": "Ann@x.y", "b": "bob@x.y"}
+    said = [("segment_add", "a", str.upper), ("segment_remove", "a", str.lower)]
+    said += [("segment_remove", "b", str.lower), ("segment_add", "b", str.upper)]
+    run(
+        [
+            singer.SCHEMA("person_identify", {"id": "string", "email": "string"}),
+            *(singer.RECORD("person_identify", id=who, email=mail) for who, mail in emails.items()),
+            singer.SCHEMA("segment_add", columns),
+            singer.SCHEMA("segment_remove", columns),
+            *(
+                singer.RECORD(stream, segment_id=segment, email=case(emails[who]))
+                for stream, who, case in said
+            ),
+        ]
+    )
+    assert members(segment) == set("bcd")
+
+
+@pytest.fixture
+def nameless(segment, run, singer, simulator):
+    """Members of the segment without an id: Ann and Bob."""
+    emails = ["Ann@x.y", "bob@x.y"]
+    done = run(
+        [
+            singer.SCHEMA("person_identify", {"email": "string"}),
+            *(singer.RECORD("person_identify", email=each) for each in emails),
+            *members_of(singer, *emails, column="email"),
+        ],
+        **entry("segment_add", segment_id=segment),
+    )
+    assert done.exit_code == 0
+    return {row["email"]: cio_id for cio_id, row in simulator.people().items() if not row["id"]}
+
+
+def removing(singer, **columns):
+    kind = dict.fromkeys(columns, "string")
+    return [singer.SCHEMA("s", kind), singer.RECORD("s", **columns), singer.STATE(done=1)]
+
+
+@pytest.mark.parametrize("kind", ["email", "cio_id"])
+def test_who_cannot_be_removed_for_want_of_an_id_is_a_reject(
+    nameless, segment, run, singer, app, *, simulator, kind
+):
+    messages = removing(singer, **{kind: "ANN@x.y" if kind == "email" else nameless["Ann@x.y"]})
+    done = run(messages, **entry("segment_remove", segment_id=segment), **app)
+    assert done.exit_code == 1
+    assert len(simulator.members(segment)) == 6
+    assert done.rejects[-1]["record"] == messages[1]["record"]
+    assert done.rejects[-1]["rejection"]["reason"] == "no_id"
+    assert "1 rejected: identifiers no_id" in done.log
+    assert "x.y" not in done.log
+    assert json.loads(done.states[-1]) == {"done": 1}
+
+
+def test_who_got_an_id_in_the_same_run_is_removed(
+    nameless, segment, run, singer, app, *, simulator
+):
+    columns = {"email": "string", "id": "string"}
+    messages = [
+        singer.SCHEMA("person_identify", columns),
+        singer.RECORD("person_identify", person_email="bob@x.y", id="bob"),
+        *removing(singer, email="bob@x.y"),
+    ]
+    done = run(messages, **entry("segment_remove", segment_id=segment), **app)
+    assert done.exit_code == 0, done.log
+    assert nameless["bob@x.y"] not in simulator.members(segment)
+
+
+def test_who_was_added_in_the_same_run_is_looked_for_anew(nameless, segment, run, singer, app):
+    columns = {"segment_id": "integer", "email": "string"}
+    messages = [
+        singer.SCHEMA("person_identify", {"email": "string"}),
+        singer.RECORD("person_identify", email="new@x.y"),
+        singer.SCHEMA("segment_remove", columns),
+        singer.SCHEMA("segment_add", columns),
+        singer.RECORD("segment_remove", segment_id=segment, email="bob@x.y"),
+        singer.RECORD("segment_add", segment_id=segment, email="bob@x.y"),
+        singer.RECORD("segment_add", segment_id=segment, email="new@x.y"),
+        singer.RECORD("segment_remove", segment_id=segment, email="new@x.y"),
+    ]
+    done = run(messages, **app)
+    assert done.exit_code == 1
+    assert [one["record"]["email"] for one in done.rejects if one["type"] == "RECORD"] == [
+        "bob@x.y",
+        "new@x.y",
+    ]
+
+
+def test_without_the_app_key_it_is_said_that_nobody_can_tell(segment, run, singer):
+    messages = [*removing(singer, email="a@x.y"), singer.RECORD("s", email="b@x.y")]
+    done = run(messages, **entry("segment_remove", segment_id=segment))
+    assert done.exit_code == 0
+    assert done.log.count("with `app_api_key` they are rejected") == 1
+
+
+def test_people_removed_by_id_need_no_look_at_the_members(segment, run, singer, app, simulator):
+    run(removing(singer, id="a"), **entry("segment_remove", segment_id=segment), **app)
+    assert not [call for call in simulator.calls() if "membership" in call["path"]]
+
+
 TAP = """
 import os, sys
 sys.stdout.write(sys.argv[1])
@@ -370,6 +660,21 @@ def test_an_answer_of_the_app_api_that_breaks_off_is_asked_for_again(run, singer
     done = run(rows, max_retries=1, **app, **entry("collection_replace", collection_id=1))
     assert done.exit_code == 1
     assert "could not be reached or broke off its answer" in done.error
+
+
+def test_a_page_in_place_of_an_answer_of_the_app_api_is_asked_for_again(
+    run, singer, simulator, app
+):
+    simulator.fault(times=2, path="/v1/collections", status=200, html=True)
+    rows = [singer.SCHEMA("s", {"a": "string"}), singer.RECORD("s", a="b"), singer.STATE(done=1)]
+    done = run(rows, **app, **entry("collection_replace", collection_id=1))
+    assert done.exit_code == 0, done.log
+
+
+def test_a_key_of_any_characters_is_refused_as_any_other(run, singer, app):
+    done = run(rows(singer, 1), **replacing(), **app | {"app_api_key": "naïve-☂"})
+    assert done.exit_code == 1
+    assert "refused `app_api_key` (401)" in done.error
 
 
 @pytest.mark.parametrize("lost", [{"reset": "after"}, {"status": 504, "applied": True}])

@@ -366,7 +366,14 @@ def test_identifiers_of_an_entry_become_attributes_under_their_kind(workshop):
     [
         ({"operation": "person_identfy"}, "did you mean person_identify?"),
         ({"event_name": "x"}, "mean nothing to person_identify: remove event_name"),
-        ({"identifiers": {"anonymous_id": "a"}}, "only events can"),
+        (
+            {"identifiers": {"id": "a", "anonymous_id": "b"}},
+            "identifies by anonymous_id, by which person_identify knows nobody",
+        ),
+        (
+            {"operation": "segment_mirror", "identifiers": {"phone": "p"}},
+            "identifies by phone, by which segment_mirror knows nobody: name a column for id",
+        ),
     ],
 )
 def test_an_entry_that_its_operation_cannot_follow_ends_the_run(workshop, keys, text):

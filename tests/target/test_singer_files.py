@@ -40,6 +40,7 @@ SETTINGS = {
     "collection_replace": {
         "streams": [{"stream": "collection_replace", "collection_name": "prices"}]
     },
+    "segment_mirrors": {"delete_on_sdc_deleted": True, "max_removed_percent": 100},
     "soft_deletes": {"delete_on_sdc_deleted": True},
 }
 FILES = [
@@ -62,7 +63,7 @@ def bodies(monkeypatch):
         sent.append(f"{collection} {rows.decode()}")
 
     listed = {
-        "segments": [{"id": 9, "type": "manual"}, {"id": 7, "type": "manual"}],
+        "segments": [{"id": number, "type": "manual"} for number in (7, 8, 9)],
         "collections": [{"id": 3, "name": "prices"}],
         "activities": [],
         "members": PRESENT,

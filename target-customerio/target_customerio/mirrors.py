@@ -1,0 +1,189 @@
+"""The whole membership of segments: at the end, only the difference is sent."""
+
+from __future__ import annotations
+
+import typing as t
+
+import msgspec
+
+from target_customerio.answers import judge
+from target_customerio.effects import ADD, REMOVE, Removal
+from target_customerio.errors import RunEnded
+from target_customerio.gatherings import Verdicts
+from target_customerio.limits import SEGMENT_IDS
+from target_customerio.members import LEFT_OUT
+from target_customerio.segments import Member
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from target_customerio.effects import App, Effects
+    from target_customerio.items import Item, Origin
+    from target_customerio.ledger import Ledger
+    from target_customerio.segments import Choice
+
+NAMED_AT_MOST = 10
+"""How many people without an `id` are named, by Customer.io's own identifier."""
+
+
+class Wanted:
+    """Who shall belong to one segment.
+
+    Attributes:
+        origin: Where its first record came from.
+        verdicts: The verdicts of its records.
+    """
+
+    def __init__(self, origin: Origin, verdicts: Verdicts) -> None:
+        """Start without a member.
+
+        Args:
+            origin: Where its first record came from.
+            verdicts: The verdicts of its records.
+        """
+        self.origin = origin
+        self.verdicts = verdicts
+        # As sent by what they are found by, for each kind; nothing is sent for those found.
+        self._named: dict[str, dict[str, str]] = {"id": {}, "email": {}, "cio_id": {}}
+
+    def add(self, identifiers: dict[str, str]) -> None:
+        """Note a member."""
+        ((kind, text),) = identifiers.items()
+        self._named[kind][text.lower() if kind == "email" else text] = text
+
+    def compare(self, segment: str, present: Iterable[dict[str, t.Any]]) -> Removal:
+        """Note who is a member already, and return who is not wanted any more.
+
+        Args:
+            segment: The id of the segment.
+            present: Its members, some perhaps twice.
+        """
+        seen: set[int] = set()
+        members = 0
+        gone: list[str] = []
+        without_id: list[str] = []
+        for member in present:
+            mark = hash(str(member.get("cio_id") or member))
+            if mark in seen:
+                continue
+            seen.add(mark)
+            members += bool(member.get("id"))
+            if not self._find(member):
+                if member.get("id"):
+                    gone.append(str(member["id"]))
+                else:
+                    without_id.append(str(member.get("cio_id")))
+        return Removal(segment, gone, members, without_id)
+
+    def missing(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield who is no member yet, by kind of identifier."""
+        for kind, named in self._named.items():
+            yield kind, [text for text in named.values() if text]
+
+    def _find(self, member: dict[str, t.Any]) -> bool:
+        """Tell whether a present member is named, and note it in every way in which it is."""
+        found = False
+        for kind, named in self._named.items():
+            text = str(member.get(kind) or "")
+            text = text.lower() if kind == "email" else text
+            if text in named:
+                named[text], found = "", True
+        return found
+
+
+class Mirror:
+    """The memberships that the records of one stream make, each segment by itself."""
+
+    needs_end = True
+    waiting_since: float | None = None
+
+    def __init__(
+        self,
+        effects: Effects,
+        app: App,
+        ledger: Ledger,
+        choice: Choice,
+        tell: Callable[[str], object],
+    ) -> None:
+        """Start without a segment.
+
+        Args:
+            effects: Makes the calls.
+            app: Reads the present memberships.
+            ledger: Where verdicts go.
+            choice: Says which segment a record is about.
+            tell: Tells the user something.
+        """
+        self._effects = effects
+        self._app = app
+        self._ledger = ledger
+        self._choice = choice
+        self._tell = tell
+        self._segments: dict[str, Wanted] = {}
+
+    def take(self, item: Item) -> None:
+        """Note a member, or that a segment is there which one has left."""
+        member = msgspec.json.decode(item.encoded, type=Member)
+        segment = self._choice.of(member)
+        wanted = self._segments.get(segment)
+        if wanted is None:
+            wanted = Wanted(item.record.origin, Verdicts(self._ledger))
+            self._segments[segment] = wanted
+        wanted.verdicts.add(item)
+        if item.identifier != LEFT_OUT:
+            wanted.add(member.identifiers)
+
+    def flush(self) -> None:
+        """Nothing can be sent before the end."""
+
+    def finish(self, *, has_rejects: bool) -> None:
+        """Send the differences; what stops one segment stops no other.
+
+        Args:
+            has_rejects: Whether somebody may be missing because their record was rejected.
+
+        Raises:
+            RunEnded: More people would be removed than is allowed, or a call was refused.
+        """
+        problems = [
+            self._try(segment, wanted, has_rejects=has_rejects)
+            for segment, wanted in self._segments.items()
+        ]
+        if any(problems):
+            raise RunEnded(" ".join(filter(None, problems)))
+
+    def _try(self, segment: str, wanted: Wanted, *, has_rejects: bool) -> str:
+        """Send the difference of one segment; return what stopped it, an empty text if nothing."""
+        try:
+            self._set(segment, wanted, has_rejects=has_rejects)
+        except RunEnded as problem:
+            return str(problem)
+        return ""
+
+    def _set(self, segment: str, wanted: Wanted, *, has_rejects: bool) -> None:
+        removal = wanted.compare(segment, self._app.members(int(segment)))
+        for kind, missing in wanted.missing():
+            self._change(wanted.origin, segment, ADD, kind, missing)
+        if has_rejects and removal.ids:
+            self._tell(
+                f"{len(removal.ids):,} people were not removed from segment {segment}, since "
+                "records were rejected."
+            )
+        else:
+            self._effects.allow(wanted.origin, removal)
+            self._change(wanted.origin, segment, REMOVE, "id", removal.ids)
+        if removal.without_id:
+            names = ", ".join(removal.without_id[:NAMED_AT_MOST])
+            more = " …" if len(removal.without_id) > NAMED_AT_MOST else ""
+            self._tell(
+                f"{len(removal.without_id):,} members of segment {segment} have no id, so "
+                f"Customer.io cannot remove them; by cio_id: {names}{more}"
+            )
+        wanted.verdicts.accept()
+
+    def _change(self, origin: Origin, segment: str, change: str, kind: str, ids: list[str]) -> None:
+        for start in range(0, len(ids), SEGMENT_IDS):
+            part = ids[start : start + SEGMENT_IDS]
+            if refused := judge(self._effects.change(origin, segment, change, kind, part), 1):
+                msg = f"Customer.io refused to change segment {segment}: {refused[0].message}."
+                raise RunEnded(msg)
