@@ -1,4 +1,4 @@
-"""How programs are run and measured, and how the bars that ours must keep are judged."""
+"""How programs are run and measured, and what the simulator saw of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass
-
-import click
-from demo import report
 
 from benchmarks.peers import ProgramError, last_line
 
@@ -44,6 +41,7 @@ def run(
     *,
     limit: float,
     environment: Mapping[str, str] | None = None,
+    source: t.IO[bytes] | int = subprocess.DEVNULL,
 ) -> Run:
     """Run a program to its end.
 
@@ -52,6 +50,7 @@ def run(
         output: Where its standard output goes; its messages go beside it, into a file `.log`.
         limit: Seconds after which it is stopped.
         environment: More variables of its environment.
+        source: What it reads from its standard input, as in `subprocess`.
 
     Raises:
         ProgramError: It failed.
@@ -63,7 +62,7 @@ def run(
             command,
             cwd=output.parent,
             env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=source,
             stdout=rows,
             stderr=messages,
         )
@@ -125,35 +124,3 @@ def traffic(calls: Iterable[Mapping[str, t.Any]]) -> Traffic:
         burst = max(burst, nth - first + 1)
     refused = sum(call["status"] == TOO_MANY_REQUESTS for call in listed)
     return Traffic(len(times), refused, times[-1] - times[0] if times else 0.0, burst)
-
-
-class Bars:
-    """What ours must keep: collected while things are measured, judged at the end."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[str, str, str, str]] = []
-
-    def at_most(self, what: str, value: float, bar: float) -> None:
-        """Note a figure that must not be above its bar."""
-        self._note(what, value, f"at most {bar:,.1f}", kept=value <= bar)
-
-    def at_least(self, what: str, value: float, bar: float) -> None:
-        """Note a figure that must not be below its bar."""
-        self._note(what, value, f"at least {bar:,.1f}", kept=value >= bar)
-
-    def exactly(self, what: str, value: float, bar: float) -> None:
-        """Note a figure that must be as foreseen."""
-        self._note(what, value, f"{bar:,.1f}", kept=value == bar)
-
-    def _note(self, what: str, value: float, bar: str, *, kept: bool) -> None:
-        self._rows.append((what, f"{value:,.1f}", bar, "kept" if kept else "MISSED"))
-
-    def judge(self) -> None:
-        """Print all bars.
-
-        Raises:
-            SystemExit: One was missed.
-        """
-        click.echo(f"\n{report.table(('bar', 'measured', 'must be', ''), self._rows)}\n")
-        if any(verdict == "MISSED" for *_, verdict in self._rows):
-            raise SystemExit(1)

@@ -6,11 +6,13 @@ them is part of the project's lock file.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import typing as t
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from demo import processes
@@ -54,6 +56,13 @@ class Peer:
             ask(uv, "pip", "install", "--python", python, self.requirement)
             installed.touch()
         return folder / "bin"
+
+    def version(self) -> str:
+        """Tell which version is installed, as the page says it."""
+        name = re.split(r"[=<>]", self.requirement)[0]
+        folders = (ENVIRONMENTS / self.requirement).glob("lib/python*/site-packages")
+        found = metadata.distributions(name=name, path=[str(folder) for folder in folders])
+        return next((each.version for each in found), "not installed")
 
 
 def interpreter(version: str | None) -> str:
@@ -101,3 +110,5 @@ AIRBYTE_CDK: t.Final = Peer("airbyte-cdk, own manifest", "airbyte-cdk")
 DLT: t.Final = Peer("dlt rest_api", "dlt")
 CUSTOMERIO: t.Final = Peer("customerio", "customerio")
 DRT: t.Final = Peer("drt-core rest_api", "drt-core")
+PY_SPY: t.Final = Peer("py-spy, which profiles", "py-spy")
+ALL: t.Final = (AIRBYTE_CUSTOMER_IO, AIRBYTE_CDK, DLT, CUSTOMERIO, DRT, PY_SPY)

@@ -19,7 +19,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import click
-from demo import processes, report
+from demo import processes
+
+from benchmarks.findings import Findings
 
 BEARER = "Authorization: Bearer app-key-of-the-simulator"
 BASIC = base64.b64encode(b"site-of-the-simulator:track-key-of-the-simulator").decode()
@@ -112,6 +114,7 @@ def walked(url: str, path: str, key: str, seconds: float) -> tuple[float, float]
 @click.option("--seconds", default=3.0, show_default=True, help="How long each figure is measured.")
 def main(seconds: float) -> None:
     """Print requests, rows and megabytes per second."""
+    found = Findings("simulator_ceiling")
     small, batch = get("/v1/workspaces"), post(1)
     full = post(BODY_BYTES * 10 // (len(post(11)) - len(batch)))
     with (
@@ -136,7 +139,9 @@ def main(seconds: float) -> None:
                 repeated(url, full, seconds, 4) * len(full) / 1e6,
             ),
         ]
-    click.echo(report.table(("figure", "value"), [(name, round(value)) for name, value in figures]))
+    rows = [(name, round(value)) for name, value in figures]
+    found.table("The simulator's ceiling", ("figure", "value"), rows)
+    found.hand_over()
 
 
 if __name__ == "__main__":

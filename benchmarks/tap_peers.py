@@ -12,10 +12,13 @@ Workspaces, each served by a simulator of its own, from which the programs read 
 
 - activities of 900 bytes, without limit or latency, beside a bare loop that pages and prints.
 
-Calls are counted by the simulator, rows in what was written. Ours must keep its bars, or the exit
-code is 1; a peer that cannot be measured is said to be so.
+The floor at 10 calls per second is the time in which the budget and the longest chain of pages let
+anyone be done; with activities it is the loop, with which the tap takes turns. Everything and
+activities are read several times by the tap; the rest, and peers, run once. Calls are counted by
+the simulator, rows in what was written. Ours must keep its bars, or the exit code is 1; a peer that
+cannot be measured is said to be so.
 
-Run it with `python -m benchmarks.tap_peers [--activities 100000] [--only memberships]`.
+Run it with `python -m benchmarks.tap_peers [--activities 100000] [--rounds 3] [--only shared]`.
 """
 
 from __future__ import annotations
@@ -23,19 +26,21 @@ from __future__ import annotations
 import base64
 import collections
 import contextlib
+import statistics
 import tempfile
 import typing as t
 from pathlib import Path
 
 import click
-from demo import processes, report
+from demo import processes
 
 from benchmarks import measure, readers
+from benchmarks.findings import Findings, spread
 from benchmarks.peers import ProgramError
 from customerio_simulator import Simulator
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from benchmarks.readers import Reader
 
@@ -88,6 +93,24 @@ def workspace(**options: int) -> Iterator[Simulator]:
         yield Simulator(url)
 
 
+class Reading(t.NamedTuple):
+    """One run of a program: what it took, what the simulator saw of it, and its rows."""
+
+    run: measure.Run
+    seen: measure.Traffic
+    rows: int
+
+    @property
+    def rate(self) -> float:
+        """Rows per second."""
+        return self.rows / self.run.seconds
+
+    @property
+    def necessary_calls(self) -> int:
+        """Calls that were not refused."""
+        return self.seen.calls - self.seen.refused
+
+
 class Contest:
     """One workspace, and what each program made of it.
 
@@ -95,26 +118,33 @@ class Contest:
         simulator: Where it is served.
         calls_per_second: What the programs are told to keep to; 0 for any number.
         limit: Seconds after which a program is stopped.
+        prepare: Makes the simulator ready before each run.
     """
 
-    def __init__(self, simulator: Simulator, *, calls_per_second: int, limit: float) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        *,
+        calls_per_second: int,
+        limit: float,
+        prepare: Callable[[Simulator], None] = lambda _: None,
+    ) -> None:
         self._simulator = simulator
         self._calls_per_second = calls_per_second
         self._limit = limit
-        self._rows: list[tuple[object, ...]] = []
+        self._prepare = prepare
+        self._readings: dict[tuple[str, object], list[Reading]] = {}
+        self._failures: list[list[object]] = []
         self.calls: list[dict[str, t.Any]] = []
 
-    def enter(
-        self, reader: Reader, streams: tuple[str, ...]
-    ) -> tuple[measure.Run, measure.Traffic, int]:
+    def enter(self, reader: Reader, streams: tuple[str, ...]) -> Reading:
         """Let a program read, and count its calls and rows.
-
-        Returns:
-            What it took, what the simulator saw of it, and its rows.
 
         Raises:
             ProgramError: It does not install, or failed.
         """
+        self._simulator.reset()
+        self._prepare(self._simulator)
         with tempfile.TemporaryDirectory() as name:
             output = Path(name) / "output.jsonl"
             command = reader.prepare(
@@ -123,113 +153,139 @@ class Contest:
             run = measure.run(command, output, limit=self._limit)
             rows = measure.records(output)
         self.calls = self._simulator.calls()
-        seen = measure.traffic(self.calls)
-        self._rows.append(
-            (
-                reader.name,
-                len(streams) or "all",
-                seen.calls,
-                seen.refused,
-                seen.burst,
-                seen.rate,
-                rows,
-                run.seconds,
-                round(rows / run.seconds),
-                round(run.megabytes),
-                f"stopped after {self._limit:.0f} s" if run.stopped else "",
-            )
-        )
-        return run, seen, rows
+        reading = Reading(run, measure.traffic(self.calls), rows)
+        self._readings.setdefault((reader.name, len(streams) or "all"), []).append(reading)
+        return reading
 
     def enter_peer(self, reader: Reader, streams: tuple[str, ...]) -> None:
         """Let a peer read; what it cannot do is said in the table."""
-        if not set(streams) <= set(reader.streams):
-            self._rows.append((reader.name, *[""] * 9, "has no such stream"))
-            return
-        try:
-            self.enter(reader, streams)
-        except ProgramError as error:
-            self._rows.append((reader.name, *[""] * 9, str(error)))
+        said = "has no such stream"
+        if set(streams) <= set(reader.streams):
+            try:
+                self.enter(reader, streams)
+            except ProgramError as error:
+                said = str(error)
+            else:
+                return
+        self._failures.append([reader.name, *[""] * (len(HEADER) - 2), said])
 
-    def show(self, title: str) -> None:
-        """Print the table."""
-        click.echo(f"\n{title}\n\n{report.table(HEADER, self._rows)}")
+    def rows(self) -> list[list[object]]:
+        """Sum up: every program's runs in one row."""
+        rows: list[list[object]] = [
+            [
+                name,
+                streams,
+                max(each.seen.calls for each in readings),
+                max(each.seen.refused for each in readings),
+                max(each.seen.burst for each in readings),
+                spread([each.seen.rate for each in readings]),
+                readings[0].rows,
+                spread([each.run.seconds for each in readings]),
+                spread([each.rate for each in readings], 0),
+                round(max(each.run.megabytes for each in readings)),
+                f"stopped after {self._limit:.0f} s"
+                if any(each.run.stopped for each in readings)
+                else "",
+            ]
+            for (name, streams), readings in self._readings.items()
+        ]
+        return rows + self._failures
+
+
+def floor(calls: int, longest_chain: int, latency: float) -> float:
+    """Seconds in which nobody is done sooner: the budget or the longest chain decides."""
+    return max(calls / CALLS_PER_SECOND, longest_chain * latency)
 
 
 def ceiling(calls: int, longest_chain: int, latency: float, slack: float = 1.05) -> float:
-    """Seconds in which a reader at the ceiling is done: the limit or the longest chain decides."""
-    return slack * max(calls / CALLS_PER_SECOND, longest_chain * latency) + 1
+    """Seconds in which a reader at the ceiling is done, its start included."""
+    return slack * floor(calls, longest_chain, latency) + 1
+
+
+def pace(
+    found: Findings, name: str, readings: Sequence[Reading], least: float, most: float
+) -> None:
+    """Hold the tap's runs to the seconds in which anyone could be done.
+
+    Args:
+        found: Where it is noted.
+        name: What was read.
+        readings: The runs.
+        least: The seconds of the floor.
+        most: The seconds of the bar.
+    """
+    seconds = [each.run.seconds for each in readings]
+    found.ratio(name, [100 * least / each for each in seconds])
+    burst = max(each.seen.burst for each in readings)
+    found.exactly(f"{name}: 429s", sum(each.seen.refused for each in readings), 0)
+    found.at_most(f"{name}: calls in any second", burst, CALLS_PER_SECOND)
+    found.at_most(f"{name}: seconds", statistics.median(seconds), most)
 
 
 def activities_to_fill() -> int:
     """Find how many activities make the tap need the calls that it should, all else the same."""
     with workspace(**EVERYTHING, activities=0, rate_limit=0) as simulator:
         contest = Contest(simulator, calls_per_second=0, limit=60)
-        _, seen, _ = contest.enter(readers.OURS, ())
+        seen = contest.enter(readers.OURS, ()).seen
     if seen.calls > NECESSARY_CALLS:
         msg = f"The workspace needs {seen.calls} calls without activities: make it smaller."
         raise click.ClickException(msg)
     return 100 * (NECESSARY_CALLS - seen.calls)
 
 
-def everything(bars: measure.Bars, _: int) -> None:
+def everything(found: Findings, _: int, rounds: int) -> None:
     """Read all streams of a workspace."""
     activities = activities_to_fill()
     with workspace(**EVERYTHING, activities=activities, latency_ms=20) as simulator:
         contest = Contest(simulator, calls_per_second=CALLS_PER_SECOND, limit=90)
-        run, seen, _ = contest.enter(readers.OURS, ())
+        readings = [contest.enter(readers.OURS, ()) for _ in range(rounds)]
         places = collections.Counter(
             call["path"].split("/")[2]
             for call in contest.calls
             if call["status"] != measure.TOO_MANY_REQUESTS
         )
         for peer in readers.PEERS:
-            simulator.reset()
             contest.enter_peer(peer, peer.streams)
-    contest.show("Everything in a workspace: 10 calls per second, 20 ms an answer")
     made_of = " + ".join(f"{count} {place}" for place, count in places.most_common())
-    click.echo(f"\n  The tap's {places.total()} necessary calls: {made_of}")
-    bars.exactly("everything: necessary calls", seen.calls - seen.refused, NECESSARY_CALLS)
-    bars.exactly("everything: 429s", seen.refused, 0)
-    bars.at_most("everything: seconds", run.seconds, 13.6)
+    found.table(
+        "Everything in a workspace: 10 calls per second, 20 ms an answer",
+        HEADER,
+        contest.rows(),
+        f"The tap's {places.total()} necessary calls: {made_of}",
+    )
+    found.exactly("everything: necessary calls", places.total(), NECESSARY_CALLS)
+    pace(found, "everything", readings, floor(NECESSARY_CALLS, 1, 0.02), 13.6)
 
 
-def shared(bars: measure.Bars, _: int) -> None:
+def shared(found: Findings, _: int, __: int) -> None:
     """Read the streams that the declared peers have too; the vendor's source reads its own."""
     # Not more than four campaigns: the fifth is listed and gone, and its 404 ends all of the peers.
     sizes = {"campaigns": 4, "actions": 60, "segments": 50, "activities": 3000, "people": 2000}
     with workspace(**sizes, latency_ms=20) as simulator:
         contest = Contest(simulator, calls_per_second=CALLS_PER_SECOND, limit=40)
-        run, seen, rows = contest.enter(readers.OURS, SHARED)
+        reading = contest.enter(readers.OURS, SHARED)
         for peer in readers.PEERS:
-            simulator.reset()
             contest.enter_peer(peer, SHARED if set(SHARED) <= set(peer.streams) else peer.streams)
-    contest.show("The same streams for each: 10 calls per second, 20 ms an answer")
-    bars.at_least("shared streams: rows", rows, 1)
-    bars.exactly("shared streams: 429s", seen.refused, 0)
-    longest = sizes["activities"] // 100 + 1
-    bars.at_most(
-        "shared streams: seconds", run.seconds, ceiling(seen.calls - seen.refused, longest, 0.02)
+    found.table(
+        "The same streams for each: 10 calls per second, 20 ms an answer", HEADER, contest.rows()
     )
+    found.at_least("shared streams: rows", reading.rows, 1)
+    necessary = (reading.necessary_calls, sizes["activities"] // 100 + 1, 0.02)
+    pace(found, "shared streams", [reading], floor(*necessary), ceiling(*necessary))
 
 
-def memberships(bars: measure.Bars, _: int) -> None:
+def memberships(found: Findings, _: int, __: int) -> None:
     """Read who is in 300 segments, one of which has many pages."""
-    latency = 0.3
+    latency, streams = 0.3, ("segment_membership",)
     with workspace(segments=300, people=2000, latency_ms=int(latency * 1000)) as simulator:
-        contest = Contest(simulator, calls_per_second=CALLS_PER_SECOND, limit=70)
-        for program in (readers.OURS, *readers.PEERS):
-            simulator.reset()
-            lengthen(simulator)
-            if program is readers.OURS:
-                run, seen, _ = contest.enter(program, ("segment_membership",))
-            else:
-                contest.enter_peer(program, ("segment_membership",))
-    contest.show("Memberships of 300 segments: 10 calls per second, 300 ms an answer")
-    necessary = ceiling(seen.calls - seen.refused, LONG_PAGES, latency)
-    bars.exactly("memberships: 429s", seen.refused, 0)
-    bars.at_most("memberships: calls in any second", seen.burst, CALLS_PER_SECOND)
-    bars.at_most("memberships: seconds", run.seconds, necessary)
+        contest = Contest(simulator, calls_per_second=CALLS_PER_SECOND, limit=70, prepare=lengthen)
+        reading = contest.enter(readers.OURS, streams)
+        for peer in readers.PEERS:
+            contest.enter_peer(peer, streams)
+    title = "Memberships of 300 segments: 10 calls per second, 300 ms an answer"
+    found.table(title, HEADER, contest.rows())
+    necessary = (reading.necessary_calls, LONG_PAGES, latency)
+    pace(found, "memberships", [reading], floor(*necessary), ceiling(*necessary))
 
 
 def lengthen(simulator: Simulator) -> None:
@@ -288,39 +344,43 @@ COURSES: t.Final[Mapping[str, Course]] = {
 }
 
 
-def courses(bars: measure.Bars, _: int) -> None:
+def courses(found: Findings, _: int, __: int) -> None:
     """Read streams of each kind at the ceiling."""
+    rows: list[list[object]] = []
     for name, course in COURSES.items():
-        latency_ms = int(course.latency * 1000)
-        with workspace(**course.sizes, latency_ms=latency_ms) as simulator:
+        with workspace(**course.sizes, latency_ms=int(course.latency * 1000)) as simulator:
             contest = Contest(simulator, calls_per_second=CALLS_PER_SECOND, limit=70)
-            run, seen, _rows = contest.enter(readers.OURS, course.streams)
-        contest.show(f"{name}: 10 calls per second, {latency_ms} ms an answer")
-        bars.exactly(f"{name}: 429s", seen.refused, 0)
-        bars.at_most(f"{name}: calls in any second", seen.burst, CALLS_PER_SECOND)
-        bars.at_most(
-            f"{name}: seconds",
-            run.seconds,
-            ceiling(seen.calls - seen.refused, course.longest_chain, course.latency, course.slack),
-        )
+            reading = contest.enter(readers.OURS, course.streams)
+        rows += [[name, *row[1:]] for row in contest.rows()]
+        necessary = (reading.necessary_calls, course.longest_chain, course.latency)
+        pace(found, name, [reading], floor(*necessary), ceiling(*necessary, course.slack))
+    title = "The tap alone: 10 calls per second, 300 ms an answer if no more is said"
+    found.table(title, ("what", *HEADER[1:]), rows)
 
 
-def activities(bars: measure.Bars, count: int) -> None:
+def activities(found: Findings, count: int, rounds: int) -> None:
     """Read activities as fast as the programs can."""
     sizes = {"activities": count, "activity_bytes": 900, "rate_limit": 0, "people": 1000}
+    streams = ("activities",)
     with workspace(**sizes) as simulator:
         contest = Contest(simulator, calls_per_second=0, limit=70)
-        loop, _, read = contest.enter(readers.LOOP, ("activities",))
-        simulator.reset()
-        run, _, rows = contest.enter(readers.OURS, ("activities",))
+        turns = [
+            (contest.enter(readers.LOOP, streams), contest.enter(readers.OURS, streams))
+            for _ in range(rounds)
+        ]
         for peer in readers.PEERS:
-            simulator.reset()
-            contest.enter_peer(peer, ("activities",))
-    contest.show(f"{count:,} activities of 900 bytes: no limit, no latency")
-    bar = min(30_000, read / loop.seconds / 2)
-    bars.exactly("activities: rows", rows, read)
-    bars.at_least("activities: rows per second (or half of the loop)", rows / run.seconds, bar)
-    bars.at_most("activities: peak MB", run.megabytes, 150)
+            contest.enter_peer(peer, streams)
+    found.table(f"{count:,} activities of 900 bytes: no limit, no latency", HEADER, contest.rows())
+    found.ratio(f"{count:,} activities", [100 * ours.rate / loop.rate for loop, ours in turns])
+    loops, ours = zip(*turns, strict=True)
+    bar = min(30_000, statistics.median(loop.rate for loop in loops) / 2)
+    found.exactly("activities: rows", ours[0].rows, loops[0].rows)
+    found.at_least(
+        "activities: rows per second (or half of the loop)",
+        statistics.median(each.rate for each in ours),
+        bar,
+    )
+    found.at_most("activities: peak MB", max(each.run.megabytes for each in ours), 150)
 
 
 SCENARIOS = {
@@ -334,17 +394,18 @@ SCENARIOS = {
 
 @click.command(help=__doc__)
 @click.option("--activities", "count", default=100_000, show_default=True)
+@click.option("--rounds", default=3, show_default=True, help="How often the tap reads.")
 @click.option("--only", type=click.Choice(list(SCENARIOS)), multiple=True, help="Not all of them.")
-def main(count: int, only: tuple[str, ...]) -> None:
+def main(count: int, rounds: int, only: tuple[str, ...]) -> None:
     """Measure the tap and its peers on the same workspaces; exit with 1 if ours misses a bar."""
-    bars = measure.Bars()
+    found = Findings("tap_peers")
     try:
         for name in only or SCENARIOS:
-            SCENARIOS[name](bars, count)
+            SCENARIOS[name](found, count, rounds)
     except ProgramError as error:
         msg = f"tap-customerio or the bare loop {error}"
         raise click.ClickException(msg) from None
-    bars.judge()
+    found.hand_over()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
-"""How fast the target writes, beside the official client, a generic tool, and a bare loop.
+"""How fast the target writes, beside the official client, a generic tool, and two bare loops.
 
-All send the same events to the same simulator, which only counts. The loop decodes, re-encodes,
-packs and posts on one connection and checks nothing; the target checks every record, derives event
-ids, keeps order and accounts for every record, its start included. The slow ways get the first
-events only. Ours must reach its share of the loop, or the exit code is 1; a peer that cannot be
-measured is said to be so.
+All send the same events to the same simulator, which only counts. The loops decode, re-encode,
+pack and post on one connection and check nothing, one with msgspec and one with the standard
+library's json; the target checks every record, derives event ids, keeps order and accounts for
+every record, its start included. Loops and target take turns, and each round's target is held to
+that round's loop with msgspec, since processors speed up and slow down. One longer run shows the
+memory; peers run once, the slow ones with the first events only. Ours must reach its share of the
+loop, or the exit code is 1; a peer that cannot be measured is said to be so.
 
-Run it with `python -m benchmarks.target_events [--events 1000000]`.
+Run it with `python -m benchmarks.target_events [--events 200000] [--rounds 3] [--most 1000000]`.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import tempfile
 import typing as t
@@ -19,30 +22,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from demo import processes, report
+from demo import processes
 
 from benchmarks import event_file, measure, peers
+from benchmarks.findings import Findings, spread
 from customerio_simulator import Simulator
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     # Given a folder to work in, the number of events and the simulator, returns the command to run.
     Prepare: t.TypeAlias = Callable[[Path, int, Simulator], list[str | Path]]
 
 SITE_ID, TRACK_API_KEY = "site-of-the-simulator", "track-key-of-the-simulator"
 SLOW_EVENTS = 10_000
+SLOW_MS = 100
 LIMIT = 90
 """Seconds after which a program is stopped."""
 HEADER = (
     "program",
     "latency ms",
     "events",
-    "received",
     "calls",
     "seconds",
     "events per second",
-    "of the loop",
+    "% of the loop",
     "peak MB",
     "",
 )
@@ -77,26 +81,34 @@ def singer_file(folder: Path, events: int) -> Path:
     return file
 
 
-def ours(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
-    """Send with the target."""
+def configured(folder: Path, url: str) -> list[str | Path]:
+    """Return the command of the target, which reads its standard input."""
     config = folder / "config.json"
     settings = {
         "site_id": SITE_ID,
         "track_api_key": TRACK_API_KEY,
-        "track_api_url": simulator.url,
+        "track_api_url": url,
         "rejected_records_path": str(folder / "rejected-records"),
         "requests_per_second": 0,
     }
     config.write_text(json.dumps(settings))
-    file = singer_file(folder, events)
-    return [processes.BIN / "target-customerio", "--config", config, "--input", file]
+    return [processes.BIN / "target-customerio", "--config", config]
 
 
-def loop(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
-    """Send with the bare loop."""
-    program = peers.PROGRAMS / "bare_events.py"
-    file = singer_file(folder, events)
-    return [sys.executable, program, file, simulator.url, SITE_ID, TRACK_API_KEY]
+def target(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
+    """Send with the target."""
+    return [*configured(folder, simulator.url), "--input", singer_file(folder, events)]
+
+
+def loop(codec: str) -> Prepare:
+    """Send with the bare loop and a codec."""
+
+    def prepare(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
+        program = peers.PROGRAMS / "bare_events.py"
+        file = singer_file(folder, events)
+        return [sys.executable, program, file, simulator.url, SITE_ID, TRACK_API_KEY, codec]
+
+    return prepare
 
 
 def client(way: str) -> Prepare:
@@ -147,7 +159,11 @@ def drt(folder: Path, events: int, simulator: Simulator) -> list[str | Path]:
     return [program, "run"]
 
 
-LOOP, OURS = Writer("bare loop", loop), Writer("target-customerio", ours)
+LOOP = Writer("bare loop, msgspec", loop("msgspec"))
+JSON_LOOP = Writer("bare loop, json", loop("json"))
+OURS = Writer("target-customerio", target)
+TURN = ((LOOP, 0), (JSON_LOOP, 0), (OURS, 0), (OURS, SLOW_MS))
+"""What takes turns, each with the milliseconds that an answer takes."""
 PEERS = (
     Writer("customerio, batches", client("batch")),
     Writer("customerio, single calls", client("single"), SLOW_EVENTS),
@@ -155,99 +171,118 @@ PEERS = (
 )
 
 
-class Contest:
-    """One simulator, and what each program sent to it."""
+@dataclass(frozen=True)
+class Sent:
+    """What a program sent in one run."""
 
-    def __init__(self, folder: Path, events: int) -> None:
-        self._folder = folder
-        self._events = events
-        self._loop_rate = 0.0
-        self._rows: list[tuple[object, ...]] = []
+    events: int
+    received: int
+    calls: int
+    run: measure.Run
 
-    def enter(self, writer: Writer, latency_ms: int = 0) -> tuple[float, float]:
-        """Let a program send.
+    @property
+    def rate(self) -> float:
+        """Events per second."""
+        return self.received / self.run.seconds
 
-        Returns:
-            Its share of the loop's events per second, and its peak memory in MB.
 
-        Raises:
-            ProgramError: It does not install, failed, or lost events.
-        """
-        events = min(self._events, writer.most or self._events)
-        arguments = ("--counting", "--people=1", f"--latency-ms={latency_ms}")
-        with (
-            tempfile.TemporaryDirectory(dir=self._folder) as name,
-            processes.simulator(self._folder / "simulator.log", *arguments) as url,
-        ):
-            folder, simulator = Path(name), Simulator(url)
-            command = writer.prepare(folder, events, simulator)
-            # drt looks for its profiles at home, and sends usage figures unless told not to.
-            environment = {
-                "HOME": name,
-                "SITE_ID": SITE_ID,
-                "TRACK_API_KEY": TRACK_API_KEY,
-                "DO_NOT_TRACK": "1",
-            }
-            run = measure.run(command, folder / "output", limit=LIMIT, environment=environment)
-            calls = simulator.calls()
-            single = sum(call["path"].startswith("/api/v1/customers/") for call in calls)
-            received = simulator.received()["items"] + single
-        if received != events and not run.stopped:
-            msg = f"lost events: {received:,} of {events:,} arrived"
-            raise peers.ProgramError(msg)
-        rate = received / run.seconds
-        self._loop_rate = self._loop_rate or rate
-        self._rows.append(
-            (
-                writer.name,
-                latency_ms,
-                events,
-                received,
-                len(calls),
-                run.seconds,
-                round(rate),
-                f"{rate / self._loop_rate:.0%}",
-                round(run.megabytes),
-                f"stopped after {LIMIT} s" if run.stopped else "",
-            )
-        )
-        return rate / self._loop_rate, run.megabytes
+def send(folder: Path, writer: Writer, events: int, latency_ms: int = 0) -> Sent:
+    """Let a program send to a simulator of its own.
 
-    def enter_peer(self, writer: Writer) -> None:
-        """Let a peer send; what it cannot do is said in the table."""
-        try:
-            self.enter(writer)
-        except peers.ProgramError as error:
-            self._rows.append((writer.name, *[""] * 8, str(error)))
+    Raises:
+        ProgramError: It does not install, failed, or lost events.
+    """
+    arguments = ("--counting", "--people=1", f"--latency-ms={latency_ms}")
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as name,
+        processes.simulator(folder / "simulator.log", *arguments) as url,
+    ):
+        simulator = Simulator(url)
+        command = writer.prepare(Path(name), events, simulator)
+        # drt looks for its profiles at home, and sends usage figures unless told not to.
+        environment = {
+            "HOME": name,
+            "SITE_ID": SITE_ID,
+            "TRACK_API_KEY": TRACK_API_KEY,
+            "DO_NOT_TRACK": "1",
+        }
+        run = measure.run(command, Path(name) / "output", limit=LIMIT, environment=environment)
+        calls = simulator.calls()
+        single = sum(call["path"].startswith("/api/v1/customers/") for call in calls)
+        received = simulator.received()["items"] + single
+    if received != events and not run.stopped:
+        msg = f"lost events: {received:,} of {events:,} arrived"
+        raise peers.ProgramError(msg)
+    return Sent(events, received, len(calls), run)
 
-    def show(self) -> None:
-        """Print the table."""
-        click.echo(f"\n{report.table(HEADER, self._rows)}")
+
+def shares(runs: Sequence[Sent], loops: Sequence[Sent]) -> list[float]:
+    """Return the events per second in percent of the loop's of the same round.
+
+    What ran in no round is held to the middle one of the loops.
+    """
+    if len(runs) == len(loops):
+        return [100 * one.rate / floor.rate for one, floor in zip(runs, loops, strict=True)]
+    middle = statistics.median(floor.rate for floor in loops)
+    return [100 * one.rate / middle for one in runs]
+
+
+def row(
+    writer: Writer, latency_ms: int, runs: Sequence[Sent], loops: Sequence[Sent]
+) -> list[t.Any]:
+    """Sum up the runs of a program."""
+    return [
+        writer.name,
+        latency_ms,
+        runs[0].events,
+        runs[0].calls,
+        spread([one.run.seconds for one in runs]),
+        spread([one.rate for one in runs], 0),
+        spread(shares(runs, loops)),
+        round(max(one.run.megabytes for one in runs)),
+        f"stopped after {LIMIT} s" if any(one.run.stopped for one in runs) else "",
+    ]
+
+
+def peer_row(folder: Path, writer: Writer, events: int, loops: Sequence[Sent]) -> list[t.Any]:
+    """Let a peer send; what it cannot do is said in its row."""
+    try:
+        sent = send(folder, writer, min(events, writer.most or events))
+    except peers.ProgramError as error:
+        return [writer.name, *[""] * (len(HEADER) - 2), str(error)]
+    return row(writer, 0, [sent], loops)
 
 
 @click.command(help=__doc__)
-@click.option("--events", default=1_000_000, show_default=True, help="How many events to send.")
-def main(events: int) -> None:
-    """Measure the target, its peers and a bare loop; exit with 1 if ours misses a bar."""
-    bars = measure.Bars()
+@click.option("--events", default=200_000, show_default=True, help="How many events to send.")
+@click.option("--rounds", default=3, show_default=True, help="How often loops and target run.")
+@click.option("--most", default=1_000_000, show_default=True, help="Events of the longer run.")
+def main(events: int, rounds: int, most: int) -> None:
+    """Measure the target, its peers and the loops; exit with 1 if ours misses a bar."""
+    found = Findings("target_events")
     with tempfile.TemporaryDirectory() as name:
-        contest = Contest(Path(name), events)
+        folder = Path(name)
         try:
-            contest.enter(LOOP)
-            share, megabytes = contest.enter(OURS)
-            slow_share, _ = contest.enter(OURS, latency_ms=100)
+            turns = [
+                [send(folder, writer, events, latency_ms) for writer, latency_ms in TURN]
+                for _ in range(rounds)
+            ]
+            longer = send(folder, OURS, most)
         except peers.ProgramError as error:
-            msg = f"target-customerio or the bare loop {error}"
+            msg = f"target-customerio or a bare loop {error}"
             raise click.ClickException(msg) from None
-        for writer in PEERS:
-            contest.enter_peer(writer)
-        size = (Path(name) / f"{events}.singer").stat().st_size / events
-    click.echo(f"\nEvents of {size:,.0f} bytes")
-    contest.show()
-    bars.at_least("events: % of the loop", 100 * share, 40)
-    bars.at_least("events: % of the loop, at 100 ms an answer", 100 * slow_share, 30)
-    bars.at_most("events: peak MB", megabytes, 200)
-    bars.judge()
+        loops, _, ours, slow = columns = list(zip(*turns, strict=True))
+        rows = [row(*entry, runs, loops) for entry, runs in zip(TURN, columns, strict=True)]
+        rows += [row(OURS, 0, [longer], loops)]
+        rows += [peer_row(folder, writer, events, loops) for writer in PEERS]
+        size = singer_file(folder / "any", events).stat().st_size / events
+    found.table(f"Events of {size:,.0f} bytes, {rounds} rounds", HEADER, rows)
+    share = found.ratio(f"{events:,} events", shares(ours, loops))
+    slow_share = found.ratio(f"{events:,} events at {SLOW_MS} ms an answer", shares(slow, loops))
+    found.at_least("events: % of the loop", share, 40)
+    found.at_least(f"events: % of the loop, at {SLOW_MS} ms an answer", slow_share, 30)
+    found.at_most(f"{most:,} events: peak MB", longer.run.megabytes, 200)
+    found.hand_over()
 
 
 if __name__ == "__main__":

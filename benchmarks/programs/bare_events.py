@@ -1,11 +1,15 @@
 """Decodes, re-encodes, packs and posts a file of events on one connection, and checks nothing.
 
-Run it with `python bare_events.py FILE URL SITE_ID TRACK_API_KEY`.
+The codec is msgspec, or the standard library's json.
+
+Run it with `python bare_events.py FILE URL SITE_ID TRACK_API_KEY msgspec|json`.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import typing as t
 from pathlib import Path
 
 import msgspec
@@ -13,12 +17,18 @@ import requests
 
 BODY_BYTES = 499_999  # documented: a batch is smaller than 500 KB
 
+_to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+CODECS: dict[str, tuple[t.Callable[[bytes], t.Any], t.Callable[[object], bytes]]] = {
+    "msgspec": (msgspec.json.Decoder().decode, msgspec.json.Encoder().encode),
+    "json": (json.loads, lambda value: _to_text(value).encode()),
+}
 
-def main(file: str, url: str, *credentials: str) -> None:
+
+def main(file: str, url: str, site_id: str, key: str, codec: str) -> None:
     """Send the events of a Singer file."""
     session = requests.Session()
-    session.auth = (credentials[0], credentials[1])
-    decode, encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
+    session.auth = (site_id, key)
+    decode, encode = CODECS[codec]
     body: list[bytes] = []
     size = 12
 
