@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import typing as t
 from collections import Counter
@@ -108,7 +109,7 @@ class MessageReader(GenericSingerReader[bytes]):
         Raises:
             InvalidLine: The line is no Singer message.
         """
-        if line.count(b"{") + line.count(b"[") > DEEPEST and _depth(line) > DEEPEST:
+        if line.count(b"{") + line.count(b"[") > DEEPEST and _is_deep(line):
             self.fail("is nested too deep")
         try:
             message = decode(line)
@@ -176,11 +177,13 @@ _STEPS = bytes.maketrans(b"{[]}", b"\x01\x01\xff\xff")  # 1 and -1 as signed byt
 _ELSE = bytes(set(range(256)) - set(b"{[]}"))
 
 
-def _depth(line: bytes) -> int:
-    """Return how deep brackets outside of strings are nested, also in a line that is cut off."""
-    strings = line.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-    steps = b"".join(strings[::2]).translate(_STEPS, _ELSE)
-    return max(accumulate(memoryview(steps).cast("b")), default=0)
+_STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # the last one may be cut off
+
+
+def _is_deep(line: bytes) -> bool:
+    """Tell whether brackets outside of strings are nested too deep, also in a line that is cut."""
+    steps = _STRING.sub(b"", line).translate(_STEPS, _ELSE)
+    return any(depth > DEEPEST for depth in accumulate(memoryview(steps).cast("b")))
 
 
 def _descriptor(source: t.IO[t.Any]) -> int | None:
