@@ -143,7 +143,7 @@ class TrackClient:
             else None
         )
         self._found: dict[str, t.Mapping[str, t.Any]] = {}  # by URL
-        self._session = _Session()
+        self._session = Session()
         # As bytes, since requests would encode text as Latin-1 and fail on anything else.
         self._session.auth = requests.auth.HTTPBasicAuth(site_id.encode(), api_key.encode())
         self._session.headers["User-Agent"] = user_agent
@@ -296,7 +296,7 @@ class TrackClient:
             raise DeliveryStopped(msg)
 
 
-class _Session(requests.Session):
+class Session(requests.Session):
     """Does not even read where a redirect leads: it may be no address."""
 
     @override

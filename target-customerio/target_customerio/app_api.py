@@ -12,7 +12,7 @@ import requests
 from pyrate_limiter import Limiter, Rate
 from urllib3.util import Retry
 
-from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped, is_success
+from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped, Session, is_success
 from target_customerio.budget import WINDOW_MILLISECONDS
 
 if sys.version_info >= (3, 12):
@@ -86,7 +86,7 @@ class AppClient:
             raise_on_status=False,
             redirect=0,
         )
-        self._session = requests.Session()
+        self._session = Session()
         self._session.auth = _BearerAuth(key)
         self._session.headers["User-Agent"] = user_agent
         for scheme in ("https://", "http://"):

@@ -242,8 +242,6 @@ class TargetCustomerIO(CommandLineTarget):
             raise
         except SchemaError as fault:
             reader.fail(f"is the SCHEMA of stream '{stream}' and not valid JSON Schema at: {fault}")
-        except RecursionError:
-            reader.fail(f"is the SCHEMA of stream '{stream}' and nested too deep")
         except Exception as defect:  # noqa: BLE001 - jsonschema and the SDK stumble on odd schemas
             kind = type(defect).__name__
             reader.fail(f"is the SCHEMA of stream '{stream}' and cannot be read ({kind})")
