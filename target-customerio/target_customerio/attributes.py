@@ -7,7 +7,6 @@ import typing as t
 from target_customerio import limits
 from target_customerio.event_id import METADATA_PREFIX
 from target_customerio.items import Rejection
-from target_customerio.objects import structure
 from target_customerio.steps import (
     UNREADABLE_TIME,
     Draft,
@@ -17,6 +16,7 @@ from target_customerio.steps import (
     StreamContext,
     encode,
     read_time,
+    structure,
 )
 from target_customerio.streams import Attributes
 from target_customerio.times import NANOSECONDS, Times, iso8601, unix_seconds
@@ -89,15 +89,16 @@ def preferences() -> StepKind:
         name_of, send_nulls = _name_of(context, None), context.rules.send_nulls
 
         def step(draft: Draft) -> None:
-            value = draft.columns.get(PREFERENCES)
-            name = value and name_of(PREFERENCES)
-            if not name:
+            name = name_of(PREFERENCES)
+            if PREFERENCES not in draft.columns or not name:
                 return
-            given = structure(value)
+            # Also what is empty: sent as it is, it would take the other topics away.
+            given = structure(draft.columns.pop(PREFERENCES))
+            if given is None or given == "":
+                return
             if not isinstance(given, dict):
                 field = f"attributes.{PREFERENCES}"
                 raise Refused(Rejection("invalid", field, "preferences must be an object"))
-            del draft.columns[PREFERENCES]
             for path, choice in _leaves(name, given):
                 if choice is not None or send_nulls:
                     draft.attributes[path] = choice

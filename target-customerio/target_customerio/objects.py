@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import typing as t
-from decimal import Decimal
-
-import msgspec
 
 from target_customerio import limits
 from target_customerio.identifiers import identifier_text
 from target_customerio.items import Rejection
-from target_customerio.steps import Draft, Refused, Step, StepKind, StreamContext
+from target_customerio.steps import Draft, Refused, Step, StepKind, StreamContext, structure
 
 DEFAULT_TYPE = "1"
 """The type of an object where neither record nor entry says it; Customer.io's own default."""
@@ -116,19 +113,6 @@ def relationships() -> StepKind:
         return step
 
     return StepKind(compile_step, TYPE_KEY, takes=(RELATIONSHIPS,))
-
-
-decode = msgspec.json.Decoder(float_hook=Decimal).decode
-
-
-def structure(value: object) -> object:
-    """Return what JSON text says, which is how many databases keep structures; else the value."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return decode(value)
-    except (ValueError, ArithmeticError, RecursionError):  # exponents and depth may have no bound
-        return value
 
 
 def _finder(

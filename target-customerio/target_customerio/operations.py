@@ -7,10 +7,19 @@ import typing as t
 
 import msgspec
 
-from target_customerio import attributes, events, identifiers, members, messaging, objects
+from target_customerio import (
+    attributes,
+    events,
+    identifiers,
+    members,
+    messaging,
+    objects,
+    steps,
+)
 from target_customerio.errors import RunEnded
 from target_customerio.identifiers import NEVER_AN_ATTRIBUTE, IdentifierColumn
 from target_customerio.steps import Draft
+from target_customerio.streams import Attributes
 
 if t.TYPE_CHECKING:
     from target_customerio.shapes import Shape
@@ -84,10 +93,14 @@ class Operation(msgspec.Struct, frozen=True):
         Args:
             context: What is known about the stream.
         """
-        compiled = [compiled for step in self.steps if (compiled := step.compile(context))]
+        spread = (context.entry.attributes or Attributes()).spread
+        compiled = [steps.spread(column) for column in spread]
+        compiled += [made for step in self.steps if (made := step.compile(context))]
         common = self.item
 
         def build(record: dict[str, t.Any], shape: Shape) -> Draft:
+            if spread:
+                shape = shape._replace(is_foreseen=False)
             draft = Draft(record, record.copy(), common.copy(), shape)
             for step in compiled:
                 step(draft)

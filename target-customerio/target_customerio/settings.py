@@ -68,6 +68,11 @@ STREAM = th.ObjectType(
                 th.ObjectType(additional_properties=th.StringType),
                 description="Attribute name by column.",
             ),
+            th.Property(
+                "spread",
+                th.ArrayType(th.StringType),
+                description="Columns of objects whose members count as columns of the record.",
+            ),
         ),
         description="Which columns become attributes, and under which name.",
     ),

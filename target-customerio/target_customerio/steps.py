@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -31,6 +32,7 @@ class Refused(Exception):  # noqa: N818 - the verdict on a record, no fault of t
         self.rejection = rejection
 
 
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -121,6 +123,35 @@ class Draft(msgspec.Struct, gc=False):
     moment: int | None = None
     time_column: str = ""
     has_derived_id: bool = False
+
+
+def spread(column: str) -> Step:
+    """Return a step that puts the members of an object beside the columns, which stay.
+
+    Args:
+        column: The column of the object, or of JSON text that says one.
+    """
+    not_spreadable = Rejection("invalid", column, f"{column} must be an object, to be spread")
+
+    def step(draft: Draft) -> None:
+        given = structure(draft.columns.pop(column, None))
+        if given is None or given == "":
+            return
+        if not isinstance(given, dict):
+            raise Refused(not_spreadable)
+        draft.columns = {**given, **draft.columns}
+
+    return step
+
+
+def structure(value: object) -> object:
+    """Return what JSON text says, which is how many databases keep structures; else the value."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return _decode(value)
+    except (ValueError, ArithmeticError, RecursionError):  # exponents and depth may have no bound
+        return value
 
 
 Step: t.TypeAlias = Callable[[Draft], None]

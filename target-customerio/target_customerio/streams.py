@@ -25,11 +25,13 @@ class Attributes(msgspec.Struct, forbid_unknown_fields=True):
         include: Names or globs of the only columns to send; None for all.
         exclude: Names or globs of columns not to send.
         rename: The attribute's name by column.
+        spread: Columns of objects whose members count as columns of the record.
     """
 
     include: list[str] | None = None
     exclude: list[str] = []
     rename: dict[str, str] = {}
+    spread: list[str] = []
 
     def name_of(self, column: str, default: str) -> str | None:
         """Return the attribute that a column becomes, or None if it is not sent."""
@@ -89,8 +91,10 @@ class StreamEntry(msgspec.Struct, forbid_unknown_fields=True):
         }
 
     def columns(self) -> list[str]:
-        """Return the columns that are named one by one and have to exist."""
+        """Return the columns that have to exist, as far as that can be said."""
         attributes = self.attributes or Attributes()
+        if attributes.spread:  # what they hold is named nowhere
+            return attributes.spread
         named = [*(self.identifiers or {}).values(), *attributes.rename]
         named += [name for name in attributes.include or () if not GLOB.intersection(name)]
         return [*named, *filter(None, (self.event_name_column, self.event_id, self.timestamp))]

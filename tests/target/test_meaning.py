@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -169,6 +170,51 @@ def test_preferences_go_topic_by_topic(workshop, as_text):
     }
 
 
+@pytest.mark.parametrize("value", [None, "", {}, "{}", {"topics": {}}, {"topics": None}])
+@pytest.mark.parametrize("send_nulls", [False, True])
+def test_preferences_that_name_no_topic_take_none_away(workshop, value, send_nulls):
+    record = {"id": 1, "cio_subscription_preferences": value}
+    item = workshop(send_nulls=send_nulls).item("person_identify", record)
+    assert "cio_subscription_preferences" not in item.get("attributes", {})
+
+
+def spreading(operation, **keys):
+    attributes = {"spread": ["data"], **keys}
+    return [{"stream": "s", "operation": operation, "attributes": attributes}]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_members_of_an_object_may_count_as_columns(workshop, as_text):
+    data = {"id": "inside", "plan": "x", "price": 1.10, "created_at": "1713484800", "no": 1}
+    data |= {"cio_subscription_preferences": '{"topics":{"topic_1":true}}', "cio_id": "c1"}
+    record = {"id": 1, "plan": "outside", "data": json.dumps(data) if as_text else data}
+    shop = workshop(streams=spreading("person_identify", exclude=["no"], rename={"price": "cost"}))
+    item = shop.item("s", record, {"id": {}, "plan": {}, "data": {}})
+    assert item["identifiers"] == {"id": "1"}
+    assert item["attributes"] == {
+        "plan": "outside",
+        "cost": 1.1,
+        "created_at": NOW,
+        "cio_subscription_preferences.topics.topic_1": True,
+    }
+
+
+def test_what_is_spread_may_say_who_what_and_when(workshop):
+    data = {"customer_id": 7, "event": "paid", "occurred_at": NOW, "amount": 1}
+    properties = {"data": {"type": "object"}}
+    item = workshop(streams=spreading("person_event")).item("s", {"data": data}, properties)
+    assert (item["identifiers"], item["name"], item["timestamp"]) == ({"id": "7"}, "paid", NOW)
+    assert item["attributes"] == {"amount": 1}
+
+
+@pytest.mark.parametrize("value", [7, "text", [1], True])
+def test_only_an_object_can_be_spread(workshop, value):
+    shop = workshop(streams=spreading("person_identify"))
+    assert shop.rejection("s", {"id": 1, "data": value}).field == "data"
+    for nothing in (None, "", {}):
+        assert "attributes" not in shop.item("s", {"id": 1, "data": nothing})
+
+
 def test_relationships_of_a_person_have_text_for_ids(workshop):
     given = [{"identifiers": {"object_id": 7}}, {"identifiers": {"cio_object_id": "x"}}]
     item = workshop().item("person_identify", {"id": 1, "cio_relationships": given})
@@ -320,6 +366,7 @@ def test_what_takes_somebody_away_is_bounded(workshop, stream, record):
         {"timestamp": "at"},
         {"attributes": {"rename": {"a": "b"}}},
         {"attributes": {"include": ["plan", "x*"]}},
+        {"attributes": {"spread": ["data"]}},
     ],
 )
 def test_an_entry_names_no_column_that_the_schema_lacks(workshop, keys):
