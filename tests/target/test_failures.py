@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from target_customerio.failures import report
+
 
 @pytest.fixture
 def app(simulator):
@@ -33,6 +35,38 @@ def test_quirk_54_what_was_accepted_and_not_applied_is_told(run, singer, app):
 def test_nothing_that_failed_is_told_as_nothing(run, singer, app):
     messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
     assert "Accepted and not applied: nothing" in run(messages, **app).log
+
+
+class Log:
+    """Activities by kind, in pages, the newest first; knows how many pages were read."""
+
+    def __init__(self, **pages):
+        self.pages = pages
+        self.read = 0
+
+    def activities(self, kind):
+        for page in self.pages.get(kind, []):
+            self.read += 1
+            yield [{"timestamp": timestamp, "customer_id": "secret"} for timestamp in page]
+
+
+def test_every_kind_of_failure_since_the_start_is_counted():
+    log = Log(
+        failed_attribute_change=[[130, 120]],
+        failed_event=[[110, 99, None, "late"]],
+        failed_batch_update=[[100]],
+        skipped_update=[[90]],
+    )
+    (line,) = report(log, 100.7)
+    assert "2 failed_attribute_change, 1 failed_event, 1 failed_batch_update (" in line
+    assert "secret" not in line
+
+
+def test_the_activities_are_read_until_a_whole_page_is_older_than_the_run():
+    log = Log(failed_event=[[150, 90, 140], [95, 105], [99, 98], [101]])
+    (line,) = report(log, 100)
+    assert "3 failed_event" in line
+    assert log.read == 3
 
 
 def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator):

@@ -97,6 +97,14 @@ def test_what_cannot_be_meant_is_refused(workshop, stream, record, reason, field
     assert (rejection.reason, rejection.field) == (reason, field)
 
 
+def test_a_segment_has_one_name(workshop):
+    """Or it would be mirrored twice, each time by half of its members."""
+    shop = workshop()
+    for segment in (7, "7", Decimal("7.0"), "007"):
+        item = shop.item("segment_mirror", {"id": 1, "segment_id": segment})
+        assert item["segment_id"] == "7"
+
+
 def test_the_same_identifier_twice_is_no_contradiction(workshop):
     item = workshop().item("person_delete", {"person_id": 1, "id": "1", "name": "never sent"})
     assert item == {"type": "person", "action": "delete", "identifiers": {"id": "1"}}
