@@ -40,6 +40,7 @@ PACKAGES = ("tap-customerio", "target-customerio", "customerio-simulator")
 BIN = Path(sys.executable).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
     """Keep tests that share an installation on one worker of xdist."""
     for item in items:
