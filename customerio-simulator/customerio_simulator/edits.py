@@ -116,7 +116,14 @@ class Editor:
             self._workspace.rosters[self._key(table, segment)] = list(cio_ids)
 
     def options(self, options: Mapping[str, t.Any]) -> None:
-        """Change options; those that rows are generated from stay as they are."""
+        """Change options; those that rows are generated from stay as they are.
+
+        Args:
+            options: The values by name.
+
+        Raises:
+            EditError: There is no such option, or it is one of those.
+        """
         for each in dataclasses.fields(Options):
             if each.metadata["generated"] and each.name in options:
                 msg = f"{each.name} cannot change while the workspace lives: add or remove rows."

@@ -24,7 +24,12 @@ class Clock:
         return time.monotonic()
 
     def sleep(self, seconds: float, stop: threading.Event) -> None:
-        """Wait, but not longer than until `stop` is set."""
+        """Wait.
+
+        Args:
+            seconds: How long at most.
+            stop: Ends the waiting at once when set.
+        """
         stop.wait(seconds)
 
 
@@ -49,6 +54,9 @@ class Limiter:
 
         Args:
             seconds: How long, from now; a longer pause that is under way stays.
+
+        Raises:
+            StoreError: If the budget that is shared cannot be asked.
         """
         with self._pausing:
             self._resume_at = max(self._resume_at, self._clock.now() + seconds)
@@ -63,6 +71,9 @@ class Limiter:
 
         Returns:
             The turn; whoever takes it notes in it when the call was answered.
+
+        Raises:
+            StoreError: If the budget that is shared cannot be asked.
         """
         turn = Turn()
         while not stop.is_set():

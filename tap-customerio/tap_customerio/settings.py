@@ -163,6 +163,8 @@ SETTINGS: t.Final = th.PropertiesList(
 class Settings:
     """A configuration that was checked.
 
+    What is not described here is the setting of that name, with its unit: see `SETTINGS`.
+
     Attributes:
         app_api_key: The key, without white space around it.
         region: `us`, `eu` or `auto`.

@@ -26,6 +26,10 @@ MESSAGES_DEFAULT_MONTHS: t.Final = 6
 def read(state: State, name: str = "replication_key_value") -> int | None:
     """Read a time from the state of a stream.
 
+    Args:
+        state: The state of the stream.
+        name: The key that holds the time, as a date-time.
+
     Returns:
         Unix seconds, None if there is none.
 
@@ -43,7 +47,16 @@ def read(state: State, name: str = "replication_key_value") -> int | None:
 
 
 def advance(state: State, replication_key: str, seconds: int) -> None:
-    """Move the bookmark of a stream forward; an earlier time than its own changes nothing."""
+    """Move the bookmark of a stream forward; an earlier time than its own changes nothing.
+
+    Args:
+        state: The state of the stream.
+        replication_key: The property that the bookmark is about.
+        seconds: The time to move to, in unix seconds.
+
+    Raises:
+        StreamError: If the present bookmark is no date-time.
+    """
     before = read(state)
     if before is None or seconds > before:
         state.update(replication_key=replication_key, replication_key_value=times.to_text(seconds))

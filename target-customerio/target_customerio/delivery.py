@@ -39,14 +39,21 @@ class Client(t.Protocol):
     """What delivery needs of the HTTP client."""
 
     def send(self, body: bytes) -> Answer:
-        """Post one body and return what was said about it; raise to end the run."""
+        """Post one body and return what was said about it.
+
+        Args:
+            body: As `encode_body` makes it, under `batching.BODY_BYTES`.
+
+        Raises:
+            DeliveryStopped: No repetition helped, or no request can succeed: the run ends.
+        """
 
     def stop(self) -> None:
         """End every wait."""
 
 
 class Ledger(t.Protocol):
-    """Where verdicts go. Called from the lanes' threads; may raise to end the run."""
+    """Where verdicts go. Called from the lanes' threads; raises `RunEnded` to end the run."""
 
     def accepted(self, items: Sequence[Item]) -> None:
         """Note that Customer.io took these items."""

@@ -18,7 +18,11 @@ ADD, REMOVE = "add_customers", "remove_customers"
 
 
 class App(t.Protocol):
-    """What gatherings need of the App API."""
+    """What gatherings need of the App API.
+
+    Whoever asks gets `DeliveryStopped` if there is no answer, also after repetitions, or one that
+    no request here expects.
+    """
 
     def segments(self) -> list[dict[str, t.Any]]:
         """Return all segments but archived ones."""
@@ -55,7 +59,7 @@ class Removal(msgspec.Struct, frozen=True):
     without_id: list[str]
 
     def exceeds(self, percent: int) -> bool:
-        """Tell whether that is a larger share of the members than `percent`."""
+        """Tell whether that is a larger share of the members who have an id than `percent`."""
         return len(self.ids) * 100 > percent * self.members
 
 
@@ -85,10 +89,21 @@ class Effects(t.Protocol):
             change: `ADD` or `REMOVE`.
             kind: What the ids are: `id`, `email` or `cio_id`.
             ids: Who.
+
+        Raises:
+            DeliveryStopped: There was no answer, or one that means that no request can succeed.
         """
 
     def allow(self, origin: Origin, removal: Removal) -> None:
-        """Raise `RunEnded` if so many must not be removed."""
+        """Agree to a removal before it is done.
+
+        Args:
+            origin: Whose records ask for it.
+            removal: Whom it takes out.
+
+        Raises:
+            RunEnded: So many must not be removed.
+        """
 
     def replace(self, origin: Origin, send: Callable[[bytes], None], rows: bytes) -> None:
         """Replace the rows of a collection.
@@ -97,6 +112,9 @@ class Effects(t.Protocol):
             origin: Whose records are the rows.
             send: Sends them.
             rows: A JSON array.
+
+        Raises:
+            DeliveryStopped: As what sends them.
         """
 
 

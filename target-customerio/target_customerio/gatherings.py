@@ -42,13 +42,31 @@ class Gathering(t.Protocol):
         """When the oldest record came that could be sent and was not."""
 
     def take(self, item: Item) -> None:
-        """Take one record over."""
+        """Take one record over.
+
+        Raises:
+            Refused: It cannot be used.
+            RunEnded: The stream must not do what it asks for, as it has the goal of another.
+            DeliveryStopped: What was sent on the way got no answer.
+        """
 
     def flush(self) -> None:
-        """Send what can be sent before the end."""
+        """Send what can be sent before the end.
+
+        Raises:
+            DeliveryStopped: It got no answer.
+        """
 
     def finish(self, *, has_rejects: bool) -> None:
-        """Do what is left to do; raise `RunEnded` where that must not be done."""
+        """Do what is left to do.
+
+        Args:
+            has_rejects: Whether a record of the stream was refused.
+
+        Raises:
+            RunEnded: It must not be done.
+            DeliveryStopped: It got no answer.
+        """
 
 
 class Claims:

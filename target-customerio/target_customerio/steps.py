@@ -155,7 +155,7 @@ def structure(value: object) -> object:
 
 
 Step: t.TypeAlias = Callable[[Draft], None]
-"""Runs for each record."""
+"""Runs for each record; raises `Refused` if the record cannot be sent."""
 
 
 class StepKind(t.NamedTuple):

@@ -32,7 +32,14 @@ class AppError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """What an endpoint sees of a request."""
+    """What an endpoint sees of a request.
+
+    Attributes:
+        workspace: What it reads and changes.
+        path: What stands for the placeholders of the path.
+        query: The parameters.
+        body: What was posted, as it came.
+    """
 
     workspace: Workspace
     path: Mapping[str, str]
@@ -40,13 +47,27 @@ class Call:
     body: bytes
 
     def number(self, name: str = "id") -> int:
-        """Return an id in the path; what is no number is a bad request."""
+        """Return an id in the path.
+
+        Args:
+            name: The placeholder.
+
+        Raises:
+            AppError: With 400, if it is no number.
+        """
         if not self.path[name].isdecimal():
             raise AppError(400)
         return int(self.path[name])
 
     def integer(self, name: str) -> int | None:
-        """Return a parameter that must be a number, or None."""
+        """Return a parameter that must be a number, None without it.
+
+        Args:
+            name: The parameter.
+
+        Raises:
+            AppError: With 400, if it is no number.
+        """
         text = self.query.get(name)
         if not text:
             return None
@@ -60,7 +81,11 @@ class Call:
         return self.query.get(name, "").lower() in {"true", "1"}
 
     def object(self) -> Row:
-        """Return the body, which must be a JSON object."""
+        """Return the body.
+
+        Raises:
+            AppError: With 400, if it is no JSON object.
+        """
         try:
             body = decode(self.body, object)
         except MalformedError:
@@ -79,7 +104,13 @@ Endpoint = t.Callable[[Call], t.Any]
 
 
 def whole(table: str, envelope: str, *, null: bool = False) -> Endpoint:
-    """Return the endpoint of a list without pages."""
+    """Return the endpoint of a list without pages.
+
+    Args:
+        table: The table that holds the rows.
+        envelope: The key of the answer that holds them.
+        null: Whether an empty list is null.
+    """
 
     def answer(call: Call) -> Row:
         return {envelope: call.listed(call.workspace.tables[table].rows[:], null=null)}
@@ -88,7 +119,12 @@ def whole(table: str, envelope: str, *, null: bool = False) -> Endpoint:
 
 
 def item(table: str, envelope: str) -> Endpoint:
-    """Return the endpoint of one row."""
+    """Return the endpoint of one row.
+
+    Args:
+        table: The table that holds it.
+        envelope: The key of the answer that holds it.
+    """
 
     def answer(call: Call) -> Row:
         return {envelope: parent(call, table)}
@@ -102,7 +138,15 @@ def bare(table: str) -> Endpoint:
 
 
 def parent(call: Call, table: str) -> Row:
-    """Return the row that the path names; 404 when it is gone."""
+    """Return the row that the path names by its `id`.
+
+    Args:
+        call: The call.
+        table: The table that holds it.
+
+    Raises:
+        AppError: With 404, if it is unknown or gone; with 400, if the id is no number.
+    """
     row = call.workspace.parent(table, call.number())
     if row is None:
         raise AppError(404)

@@ -453,6 +453,9 @@ class IncrementalStream(CustomerIOStream):
 
     The bookmark moves when every chain was read to its end, never before; how far back a read
     looks is for the stream to say, from `bookmark`.
+
+    Attributes:
+        replication_key: The property that holds the date-time.
     """
 
     replication_key: str
@@ -470,7 +473,11 @@ class IncrementalStream(CustomerIOStream):
 
     @property
     def bookmark(self) -> int | None:
-        """Unix seconds up to which all chains were read; None for a read that starts anew."""
+        """Unix seconds up to which all chains were read; None for a read that starts anew.
+
+        Raises:
+            StreamError: If the state holds no date-time.
+        """
         return bookmarks.read(self.stream_state) if self.incremental else None
 
     @override
