@@ -64,7 +64,7 @@ def test_the_catalog_is_the_one_that_was_reviewed(catalog):
     assert catalog == json.loads(SNAPSHOT.read_text()), f"tap-customerio --discover > {SNAPSHOT}"
 
 
-def test_what_is_personal_or_costly_beyond_the_first_fourteen_is_not_selected_by_default(catalog):
+def test_what_is_personal_or_costly_is_selected_only_where_the_readme_says_so(catalog):
     for entry in catalog["streams"]:
         (root,) = [part for part in entry["metadata"] if part["breadcrumb"] == []]
         assert root["metadata"]["selected"] is (entry["stream"] in SELECTED), entry["stream"]
