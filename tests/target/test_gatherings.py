@@ -700,3 +700,17 @@ def test_what_was_made_is_not_made_again_when_the_answer_is_lost(
         timeout=30,
     )
     assert [row["name"] for row in answer.json()[listed]].count("VIP") == 1
+
+
+def test_a_segment_that_is_not_there_rejects_its_own_records(segment, run, singer, simulator):
+    simulator.fault(times=None, path="/api/v1/segments/999/add_customers", status=404)
+    messages = [
+        singer.SCHEMA("segment_add", {"id": "string", "segment_id": "integer"}),
+        singer.RECORD("segment_add", id="a", segment_id=999),
+        singer.RECORD("segment_add", id="b", segment_id=segment),
+        singer.STATE(done=1),
+    ]
+    done = run(messages)
+    assert (done.exit_code, done.states) == (1, ['{"done": 1}'])
+    (refused,) = [message for message in done.rejects if message["type"] == "RECORD"]
+    assert (refused["record"]["id"], refused["rejection"]["status"]) == ("a", 404)
