@@ -9,6 +9,8 @@ import sys
 import pytest
 import requests
 
+from target_customerio import segments as segments_room
+
 from .conftest import COMMAND, as_lines
 
 
@@ -714,3 +716,11 @@ def test_a_segment_that_is_not_there_rejects_its_own_records(segment, run, singe
     assert (done.exit_code, done.states) == (1, ['{"done": 1}'])
     (refused,) = [message for message in done.rejects if message["type"] == "RECORD"]
     assert (refused["record"]["id"], refused["rejection"]["status"]) == ("a", 404)
+
+
+def test_no_more_records_wait_for_a_call_than_memory_has_room_for(
+    segment, run, singer, simulator, monkeypatch
+):
+    monkeypatch.setattr(segments_room, "WAITING_AT_MOST", 10)
+    run(members_of(singer, *["a"] * 25), **entry("segment_add", segment_id=segment))
+    assert len(changes(simulator)) == 3
