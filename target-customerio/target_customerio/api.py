@@ -57,8 +57,7 @@ STOPS = {
     "of the Track API (not an App API key), and `region` must be the region of their workspace.",
     403: "Customer.io does not allow these credentials to send (403): check `site_id` and "
     "`track_api_key`, and whether the workspace has an IP allowlist.",
-    404: "There is nothing at this address of the Track API (404): check `track_api_url`, and the "
-    "segment where members of one are set.",
+    404: "There is no Track API at this address (404): check `track_api_url`.",
 } | dict.fromkeys(
     REDIRECTED,
     "Customer.io sent the request on to another host, which is never followed: set `region` to the "

@@ -209,6 +209,15 @@ def test_a_version_counts_as_an_end(segment, mirror, singer, members):
     assert (done.exit_code, members(segment)) == (0, {"a"})
 
 
+def test_a_version_of_another_stream_is_no_end(segment, mirror, singer, members):
+    messages = [
+        *members_of(singer, "a")[:-1],
+        {"type": "ACTIVATE_VERSION", "stream": "other", "version": 1},
+    ]
+    done = mirror(messages)
+    assert (done.exit_code, members(segment)) == (1, set("abcd"))
+
+
 def test_a_broken_line_removes_nobody(segment, mirror, singer, members):
     messages = [*members_of(singer, "a"), b'{"type":"RECORD","stream":"s","rec']
     done = mirror(messages)
