@@ -55,10 +55,13 @@ def test_every_kind_of_failure_since_the_start_is_counted():
         failed_attribute_change=[[130, 120]],
         failed_event=[[110, 99, None, "late"]],
         failed_batch_update=[[100]],
-        skipped_update=[[90]],
+        skipped_update=[[101, 90]],
     )
     (line,) = report(log, 100.7)
-    assert "2 failed_attribute_change, 1 failed_event, 1 failed_batch_update (" in line
+    assert (
+        "2 failed_attribute_change, 1 failed_event, 1 failed_batch_update, 1 skipped_update ("
+        in line
+    )
     assert "secret" not in line
 
 
