@@ -39,6 +39,12 @@ HOSTS = {
 }
 """The Track API's host of each region (documented)."""
 
+BATCH = "/api/v2/batch"
+"""Where items are sent."""
+
+NOTHING_THERE = {"errors": [{"message": "Customer.io has nothing of that id (404)"}]}
+"""What is said of a call that is about something that does not exist."""
+
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
 """Statuses that are never followed: the request would carry the credentials to another host."""
 
@@ -51,8 +57,7 @@ STOPS = {
     "of the Track API (not an App API key), and `region` must be the region of their workspace.",
     403: "Customer.io does not allow these credentials to send (403): check `site_id` and "
     "`track_api_key`, and whether the workspace has an IP allowlist.",
-    404: "There is nothing at this address of the Track API (404): check `track_api_url`, and the "
-    "segment where members of one are set.",
+    404: "There is no Track API at this address (404): check `track_api_url`.",
 } | dict.fromkeys(
     REDIRECTED,
     "Customer.io sent the request on to another host, which is never followed: set `region` to the "
@@ -72,6 +77,10 @@ TIMEOUT = (10.0, 60.0)
 
 class DeliveryStopped(Exception):  # noqa: N818 - what happened to the run, in one sentence for the user
     """The run must end. The text says why and what to change, without any value of a record."""
+
+
+class NotFound(DeliveryStopped):
+    """There is nothing at the address that was called."""
 
 
 class Traffic(msgspec.Struct):
@@ -163,11 +172,16 @@ class TrackClient:
         Raises:
             DeliveryStopped: No repetition helped, or the answer means that no request can succeed.
         """
-        return self.post("/api/v2/batch", body)
+        return self.post(BATCH, body)
 
     def post(self, path: str, body: bytes) -> Answer:
-        """Post one body to any path, as `send` does."""
-        status, content = self._call("POST", self._base_url() + path, body)
+        """Post one body to any path, as `send` does; what names nothing that exists is refused."""
+        try:
+            status, content = self._call("POST", self._base_url() + path, body)
+        except NotFound:
+            if path == BATCH:
+                raise
+            status, content = HTTPStatus.NOT_FOUND, NOTHING_THERE
         with self._lock:
             self.traffic.bodies += 1
         return read_answer(status, content)
@@ -268,7 +282,8 @@ class TrackClient:
             raise _Transient(trouble, retry_after, throttled=throttled)
         if not (is_success(status) or status in REFUSED):
             unknown = f"Customer.io answered with status {status}, which no request here expects."
-            raise DeliveryStopped(STOPS.get(status, unknown))
+            kind = NotFound if status == HTTPStatus.NOT_FOUND else DeliveryStopped
+            raise kind(STOPS.get(status, unknown))
         if not response.content:
             return status, None
         try:

@@ -22,18 +22,21 @@ METRICS = ("opened", "converted", "delivered")
 """The events of a delivery that Customer.io takes (documented)."""
 
 
-def device(*, is_added: bool) -> StepKind:
-    """Name the device of the person whom the item is about.
+def device() -> StepKind:
+    """Name the device of the person whom the item is about."""
 
-    Args:
-        is_added: Whether the item needs what a new device needs.
-    """
+    def step(draft: Draft) -> None:
+        draft.item["device"] = {"token": _token(draft, "device.token", "token")}
+
+    return StepKind(lambda _: step, requires=("device_token", "token"))
+
+
+def new_device() -> StepKind:
+    """Say what kind of device it is, which one that is added needs, and when it was last used."""
 
     def compile_step(context: StreamContext) -> Step:
         def step(draft: Draft) -> None:
-            found = draft.item["device"] = {"token": _token(draft, "device.token", "token")}
-            if not is_added:
-                return
+            found = draft.item["device"]
             platform = draft.columns.pop("platform", None)
             found["platform"] = platform.strip().lower() if isinstance(platform, str) else ""
             if found["platform"] not in PLATFORMS:
@@ -46,21 +49,28 @@ def device(*, is_added: bool) -> StepKind:
 
         return step
 
-    takes = ("platform", "last_used") if is_added else ()
-    return StepKind(compile_step, requires=("device_token", "token"), takes=takes)
+    return StepKind(compile_step, requires=("platform",), takes=("last_used",))
 
 
 def delivery() -> StepKind:
-    """Say which delivery the item is about, and on which device."""
+    """Say which delivery the item is about."""
 
     def step(draft: Draft) -> None:
         text = identifier_text("id", draft.columns.pop("delivery_id", None) or "")
         if not text:
             raise Refused(Rejection("required", "identifiers.id", "delivery_id must have a value"))
         draft.item["identifiers"], draft.identifier = {"id": text}, f"delivery:{text}"
+
+    return StepKind(lambda _: step, requires=("delivery_id",))
+
+
+def on_device() -> StepKind:
+    """Say on which device it happened to a delivery."""
+
+    def step(draft: Draft) -> None:
         draft.item["attributes"] = {"device_token": _token(draft, "attributes.device_token")}
 
-    return StepKind(lambda _: step, requires=("delivery_id",), takes=("device_token",))
+    return StepKind(lambda _: step, requires=("device_token",))
 
 
 def metric() -> StepKind:

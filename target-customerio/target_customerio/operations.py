@@ -161,7 +161,7 @@ WITH_ATTRIBUTES = attributes.attributes(
 )
 MEMBER = identifiers.person(MEMBER_COLUMNS)
 REMOVED_MEMBER = ({"change": "remove_customers"}, (MEMBER, members.segment()))
-DEVICE_OF = (SOMEBODY, messaging.device(is_added=False))
+DEVICE_OF = (SOMEBODY, messaging.device())
 
 OPERATIONS = {
     operation.name: operation
@@ -191,8 +191,8 @@ OPERATIONS = {
         ),
         _of_person(
             "add_device",
-            SOMEBODY,
-            messaging.device(is_added=True),
+            *DEVICE_OF,
+            messaging.new_device(),
             attributes.attributes(
                 attributes.in_device, what="attributes of the device, as text", is_limited=False
             ),
@@ -227,7 +227,7 @@ OPERATIONS = {
         Operation(
             "delivery_event",
             {"type": "delivery", "action": "event"},
-            (messaging.delivery(), messaging.metric()),
+            (messaging.delivery(), messaging.on_device(), messaging.metric()),
             is_event=True,
         ),
         Operation(

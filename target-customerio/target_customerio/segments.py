@@ -23,6 +23,9 @@ if t.TYPE_CHECKING:
     from target_customerio.ledger import Ledger
     from target_customerio.streams import StreamEntry
 
+WAITING_AT_MOST = 10_000
+"""Records that wait for their calls, of all streams and segments: that bounds the memory."""
+
 OPPOSITE = {ADD: REMOVE, REMOVE: ADD}
 NO_ID = Rejection(
     "no_id", "identifiers", "Customer.io removes only people that have an id, and this one has none"
@@ -261,6 +264,7 @@ class Groups:
         self._ledger = ledger
         self._without_id = WithoutId(effects.app, tell)
         self._groups: dict[tuple[str, str, str], dict[str, Person]] = {}
+        self._waiting = 0
 
     def put(self, segment: str, member: Member, item: Item) -> None:
         """Put a person into the group of one call; send the group that says the opposite first.
@@ -279,17 +283,22 @@ class Groups:
             self.waiting_since = time.monotonic()
         group = self._groups.setdefault(key, {})
         group.setdefault(item.identifier, Person(text, [])).items.append(item)
+        self._waiting += 1
         if len(group) == SEGMENT_IDS:
             self._send(key)
+        elif self._waiting == WAITING_AT_MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Send all groups."""
         for key in list(self._groups):
             self._send(key)
-        self.waiting_since = None
 
     def _send(self, key: tuple[str, str, str]) -> None:
         group = self._groups.pop(key)
+        self._waiting -= sum(len(person.items) for person in group.values())
+        if not self._groups:
+            self.waiting_since = None
         segment, change, kind = key
         if change == REMOVE and kind != "id":
             self._reject_without_id(segment, group)

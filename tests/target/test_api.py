@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from target_customerio import api
-from target_customerio.answers import Answer, Fault
+from target_customerio.answers import Answer, Fault, judge
 from target_customerio.api import DeliveryStopped, TrackClient, read_retry_after
 
 BODY = b'{"batch":[{"type":"person"}]}'
@@ -259,3 +259,13 @@ def test_a_stop_ends_a_wait(server):
     thread.join(10)
     assert not thread.is_alive()
     assert len(errors) == 1
+
+
+def test_a_call_about_nothing_that_exists_is_refused_for_its_own_records(server, client):
+    server.script = [(404, {}, b"<html>not found</html>")]
+    answer = client.post("/api/v1/segments/9/add_customers?id_type=id", b'{"ids":["1"]}')
+    (rejection,) = judge(answer, 1).values()
+    assert (rejection.status, rejection.message) == (
+        404,
+        "Customer.io has nothing of that id (404)",
+    )

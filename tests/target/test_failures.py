@@ -55,10 +55,13 @@ def test_every_kind_of_failure_since_the_start_is_counted():
         failed_attribute_change=[[130, 120]],
         failed_event=[[110, 99, None, "late"]],
         failed_batch_update=[[100]],
-        skipped_update=[[90]],
+        skipped_update=[[101, 90]],
     )
     (line,) = report(log, 100.7)
-    assert "2 failed_attribute_change, 1 failed_event, 1 failed_batch_update (" in line
+    assert (
+        "2 failed_attribute_change, 1 failed_event, 1 failed_batch_update, 1 skipped_update ("
+        in line
+    )
     assert "secret" not in line
 
 
@@ -151,3 +154,30 @@ def test_an_entry_that_names_a_column_that_is_not_there_sends_nothing(run, singe
     assert done.exit_code == 1
     assert "lacks: uid" in done.error
     assert simulator.received()["items"] == 0
+
+
+def test_a_backfill_is_asked_for_by_its_setting(run, singer, simulator):
+    messages = [
+        singer.SCHEMA("person_event", {"user_id": "string", "timestamp": "integer"}, ["user_id"]),
+        *(
+            singer.RECORD("person_event", user_id="1", event_name="seen", timestamp=moment)
+            for moment in (1_713_484_800, int(time.time()))
+        ),
+    ]
+    done = run(messages, backfill=True)
+    assert (done.exit_code, len(simulator.events())) == (1, 1)
+    assert done.rejects[-1]["rejection"]["reason"] == "too_recent"
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"), [("unix", 1713484800), ("iso8601", "2024-04-19T00:00:00Z")]
+)
+def test_times_are_sent_as_the_setting_says(run, singer, simulator, setting, expected):
+    time_column = {"type": "string", "format": "date-time"}
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string", "seen": time_column}),
+        singer.RECORD("person_identify", id="1", seen="2024-04-19T00:00:00+00:00"),
+    ]
+    assert run(messages, attribute_timestamps=setting).exit_code == 0
+    (person,) = simulator.people().values()
+    assert person["attributes"]["seen"] == expected

@@ -9,6 +9,8 @@ import sys
 import pytest
 import requests
 
+from target_customerio import segments as segments_room
+
 from .conftest import COMMAND, as_lines
 
 
@@ -205,6 +207,15 @@ def test_a_version_counts_as_an_end(segment, mirror, singer, members):
     ]
     done = mirror(messages)
     assert (done.exit_code, members(segment)) == (0, {"a"})
+
+
+def test_a_version_of_another_stream_is_no_end(segment, mirror, singer, members):
+    messages = [
+        *members_of(singer, "a")[:-1],
+        {"type": "ACTIVATE_VERSION", "stream": "other", "version": 1},
+    ]
+    done = mirror(messages)
+    assert (done.exit_code, members(segment)) == (1, set("abcd"))
 
 
 def test_a_broken_line_removes_nobody(segment, mirror, singer, members):
@@ -700,3 +711,25 @@ def test_what_was_made_is_not_made_again_when_the_answer_is_lost(
         timeout=30,
     )
     assert [row["name"] for row in answer.json()[listed]].count("VIP") == 1
+
+
+def test_a_segment_that_is_not_there_rejects_its_own_records(segment, run, singer, simulator):
+    simulator.fault(times=None, path="/api/v1/segments/999/add_customers", status=404)
+    messages = [
+        singer.SCHEMA("segment_add", {"id": "string", "segment_id": "integer"}),
+        singer.RECORD("segment_add", id="a", segment_id=999),
+        singer.RECORD("segment_add", id="b", segment_id=segment),
+        singer.STATE(done=1),
+    ]
+    done = run(messages)
+    assert (done.exit_code, done.states) == (1, ['{"done": 1}'])
+    (refused,) = [message for message in done.rejects if message["type"] == "RECORD"]
+    assert (refused["record"]["id"], refused["rejection"]["status"]) == ("a", 404)
+
+
+def test_no_more_records_wait_for_a_call_than_memory_has_room_for(
+    segment, run, singer, simulator, monkeypatch
+):
+    monkeypatch.setattr(segments_room, "WAITING_AT_MOST", 10)
+    run(members_of(singer, *["a"] * 25), **entry("segment_add", segment_id=segment))
+    assert len(changes(simulator)) == 3

@@ -312,6 +312,14 @@ def test_quirk_50_every_event_has_an_id(workshop):
         assert len(workshop().item(stream, {"person_id": 1, "event_name": "e"})["id"]) == 26
 
 
+def test_an_id_is_remembered_for_a_hundred_thousand_others():
+    ids = BroughtIds()
+    assert all(ids.note(str(number), 1) for number in range(100_000))
+    assert not ids.note("0", 2)
+    assert ids.note("100000", 1)
+    assert ids.note("0", 2)
+
+
 MARK = {"_sdc_deleted_at": "2024-04-19T00:00:00Z"}
 
 

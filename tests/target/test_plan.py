@@ -214,3 +214,12 @@ def test_settings_that_no_run_could_follow_end_a_dry_run_too(run, singer):
     done = run(members_of(singer), streams=streams, dry_run=True)
     assert done.exit_code == 1
     assert "needs `app_api_key`" in done.error
+
+
+def test_a_dry_run_goes_on_whatever_is_rejected(run, singer, tmp_path):
+    rows = [singer.RECORD("person_event", event_name="paid")] * 1_500
+    path = tmp_path / "plan.json"
+    done = run([singer.SCHEMA("person_event", COLUMNS), *rows], dry_run=True, plan_path=str(path))
+    assert done.exit_code == 0
+    (planned,) = json.loads(path.read_text())["streams"]
+    assert planned["rejects"] == {"identifiers required": 1_500}

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from target_customerio import limits
+from target_customerio.operations import OPERATIONS
 from target_customerio.settings import STREAM, read_settings
 from target_customerio.streams import StreamEntry, read_entries
 from target_customerio.target import TargetCustomerIO
@@ -61,3 +62,21 @@ def test_it_states_the_limits(text, limit):
 
 def test_it_states_the_exit_codes(text):
     assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == ["0", "1", "143"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_what_it_calls_required_is_missed(workshop, operation):
+    """Each group of columns of which one must have a value is asked for, and suffices."""
+    record = {
+        step.requires[0]: VALUES.get(step.requires[0], "1")
+        for step in operation.steps
+        if step.requires
+    } | {"segment_id": 7}
+    workshop().item(operation.name, record)
+    for step in operation.steps:
+        if step.requires:
+            lacking = {name: record[name] for name in record if name != step.requires[0]}
+            assert workshop().rejection(operation.name, lacking).reason in {"required", "invalid"}
+
+
+VALUES = {"event_name": "opened", "secondary_id": "2", "platform": "ios"}
