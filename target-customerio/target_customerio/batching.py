@@ -25,7 +25,7 @@ OPEN_BODIES = 4
 
 def encode_body(items: Iterable[Item]) -> bytes:
     """Return the request body that carries `items`, in their order."""
-    return HEAD + b",".join([item.encoded for item in items]) + TAIL
+    return b"".join((HEAD, b",".join([item.encoded for item in items]), TAIL))
 
 
 class Body:

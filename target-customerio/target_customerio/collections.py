@@ -71,7 +71,7 @@ class Replacement:
     def take(self, item: Item) -> None:
         """Add a row; of what is too large in any case no more is kept."""
         self._verdicts.add(item)
-        self._origin = item.record.origin
+        self._origin = item.origin
         if item.identifier == LEFT_OUT:
             return
         self._bytes += len(item.encoded) + 1

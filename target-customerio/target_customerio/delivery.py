@@ -249,7 +249,7 @@ class Delivery:
                 continue
             refused_alone += len(rejections) if len(batch) == 1 else 0
             for position, rejection in rejections.items():
-                self._ledger.rejected(batch[position].record, rejection)
+                self._ledger.rejected(batch[position], rejection)
             self._ledger.accepted(
                 [item for position, item in enumerate(batch) if position not in rejections]
                 if rejections

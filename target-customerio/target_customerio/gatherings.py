@@ -108,7 +108,7 @@ class Verdicts:
 
     def add(self, item: Item) -> None:
         """Count the record of an item."""
-        self._numbers[item.record.origin] += 1
+        self._numbers[item.origin] += 1
 
     def accept(self) -> None:
         """Note that all of them were taken."""

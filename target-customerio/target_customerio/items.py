@@ -35,8 +35,8 @@ class SourceRecord(msgspec.Struct, gc=False):
     origin: Origin
 
 
-class Item(msgspec.Struct, gc=False):
-    """One Track v2 item, encoded once.
+class Item(SourceRecord, gc=False):
+    """A record that became one Track v2 item, encoded once.
 
     Attributes:
         encoded: The item as JSON.
@@ -44,14 +44,12 @@ class Item(msgspec.Struct, gc=False):
             Items of one identifier are sent in order.
         is_event: Events of one identifier may share a request; anything else waits for the answer
             to the item before it, since Customer.io promises no order inside a request.
-        record: Where the item came from.
         also: Whom else it is about, if anyone: the item and those of either wait for one another.
     """
 
     encoded: bytes
     identifier: str
     is_event: bool
-    record: SourceRecord
     also: str | None = None
 
 

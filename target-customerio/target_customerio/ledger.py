@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from target_customerio.rejects import Rejects
     from target_customerio.summary import Summary
 
-ORIGIN_OF = attrgetter("record.origin")
+ORIGIN_OF = attrgetter("origin")
 
 JUDGED_FROM = 1_000
 """Verdicts from which on the share of rejects is judged: of a few, one says too much."""

@@ -15,7 +15,7 @@ from target_customerio.checks import RecordCheck
 from target_customerio.errors import RunEnded
 from target_customerio.event_id import BroughtIds, Repetitions
 from target_customerio.identifiers import Fitness
-from target_customerio.items import Item, Origin, Rejection, SourceRecord
+from target_customerio.items import Item, Origin, Rejection
 from target_customerio.operations import OPERATIONS, operation_of
 from target_customerio.shapes import Shapes
 from target_customerio.steps import Draft, Refused, StreamContext, encode
@@ -102,14 +102,16 @@ class StreamPlan:
         self,
         record: dict[str, t.Any],
         mapped: dict[str, t.Any] | Rejection,
-        source: SourceRecord,
+        line: bytes,
+        origin: Origin,
     ) -> Item:
         """Return what to send for a record.
 
         Args:
             record: The record as it came, which is what its schema describes; not changed.
             mapped: The record after the stream map, not changed; or why that failed.
-            source: Where it came from.
+            line: The RECORD message, byte for byte.
+            origin: Where it came from.
 
         Raises:
             Refused: It cannot be sent.
@@ -138,7 +140,7 @@ class StreamPlan:
         if is_deletion:
             self._deletions.note(self.stream, self.operation)
             self.counts.deletes += 1
-        return Item(encoded, draft.identifier, self._is_event, source, draft.also)
+        return Item(line, origin, encoded, draft.identifier, self._is_event, draft.also)
 
     def _checked(self, record: dict[str, t.Any]) -> Shape:
         """Hold a record against its schema, and return its shape."""
@@ -190,11 +192,10 @@ class Route:
         self._schema = schema
         self._origin: Origin | None = None
 
-    def source(self, line: bytes, checkpoint: Checkpoint) -> SourceRecord:
-        """Return what is kept of a record until its verdict.
+    def origin(self, checkpoint: Checkpoint) -> Origin:
+        """Return where a record comes from.
 
         Args:
-            line: The RECORD message, byte for byte.
             checkpoint: The count of records to which it belongs.
         """
         origin = self._origin
@@ -202,7 +203,7 @@ class Route:
             plan = self.plan
             origin = Origin(plan.source, plan.operation, self._schema, checkpoint)
             self._origin = origin
-        return SourceRecord(line, origin)
+        return origin
 
 
 class SchemaMessage(msgspec.Struct):

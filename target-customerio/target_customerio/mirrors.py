@@ -127,7 +127,7 @@ class Mirror:
         segment = self._choice.of(member)
         wanted = self._segments.get(segment)
         if wanted is None:
-            wanted = Wanted(item.record.origin, Verdicts(self._ledger))
+            wanted = Wanted(item.origin, Verdicts(self._ledger))
             self._segments[segment] = wanted
         wanted.verdicts.add(item)
         if item.identifier != LEFT_OUT:

@@ -112,14 +112,14 @@ class Planner:
     def submit(self, item: Item) -> None:
         """Take one item over."""
         self.describe(item)
-        planned, packer = self._of(item.record.origin)
+        planned, packer = self._of(item.origin)
         full = packer.add(item)
         if full is not None:
             self._count(planned, encode_body(full.items))
 
     def describe(self, item: Item) -> None:
         """Count one item, and keep what it looks like."""
-        planned, _ = self._of(item.record.origin)
+        planned, _ = self._of(item.origin)
         planned.items += 1
         planned.events += item.is_event
         if len(planned.samples) < SAMPLES:

@@ -308,19 +308,19 @@ class Groups:
             return
         items = [item for person in group.values() for item in person.items]
         texts = [person.text for person in group.values()]
-        refused = judge(self._effects.change(items[0].record.origin, *key, texts), 1)
+        refused = judge(self._effects.change(items[0].origin, *key, texts), 1)
         if not refused:
             self._ledger.accepted(items)
             return
         for item in items:
-            self._ledger.rejected(item.record, refused[0])
+            self._ledger.rejected(item, refused[0])
 
     def _reject_without_id(self, segment: str, group: dict[str, Person]) -> None:
         """Take those out of a group whom Customer.io would keep in the segment without a word."""
         self._effects.settle()  # or who got an id just now would seem to have none
         for identifier in self._without_id.of(segment).intersection(group):
             for item in group.pop(identifier).items:
-                self._ledger.rejected(item.record, NO_ID)
+                self._ledger.rejected(item, NO_ID)
 
 
 class Changes:

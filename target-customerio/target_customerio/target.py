@@ -28,6 +28,7 @@ from target_customerio.failures import report
 from target_customerio.gathering_kinds import GatheringKinds, needs_app
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
+from target_customerio.items import SourceRecord
 from target_customerio.ledger import Ledger
 from target_customerio.log import OneLine
 from target_customerio.mapping import Mapping, Route, SchemaMessage
@@ -264,13 +265,13 @@ class TargetCustomerIO(CommandLineTarget):
             mapped = record if route.transform is None else route.transform(record)
             if mapped is None:
                 continue
-            source = route.source(reader.line, self._ledger.admit())
+            line, origin = reader.line, route.origin(self._ledger.admit())
             try:
-                item = route.plan.item(record, mapped, source)
+                item = route.plan.item(record, mapped, line, origin)
                 if not (is_gathered and self._gatherings.take(route.plan, item)):
                     self._delivery.submit(item)
             except Refused as refused:
-                self._ledger.rejected(source, refused.rejection)
+                self._ledger.rejected(SourceRecord(line, origin), refused.rejection)
             except DeliveryStopped as stopped:
                 raise RunEnded(str(stopped)) from None
 

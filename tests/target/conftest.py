@@ -60,8 +60,8 @@ class Workshop:
     @staticmethod
     def item_of(route, record) -> dict[str, Any]:
         mapped = record if route.transform is None else route.transform(record)
-        source = route.source(b"{}", Checkpoint())
-        return json.loads(route.plan.item(record, mapped, source).encoded)
+        origin = route.origin(Checkpoint())
+        return json.loads(route.plan.item(record, mapped, b"{}", origin).encoded)
 
     def rejection(self, stream, record, properties=None, keys=None) -> Rejection:
         """Return why one record is refused."""

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from target_customerio.batching import BODY_BYTES, OPEN_BODIES, Packer, encode_body
 from target_customerio.checkpoints import Checkpoint
-from target_customerio.items import Item, Origin, SourceRecord
+from target_customerio.items import Item, Origin
 
-RECORD = SourceRecord(b"{}", Origin("stream", "operation", b"{}", Checkpoint()))
+ORIGIN = Origin("stream", "operation", b"{}", Checkpoint())
 
 
 def item(identifier: str, size: int = 100, *, is_event: bool = True, number: int = 0) -> Item:
     padding = size - len(json.dumps({"n": number, "p": ""}, separators=(",", ":")))
     encoded = json.dumps({"n": number, "p": "x" * padding}, separators=(",", ":")).encode()
-    return Item(encoded, identifier, is_event, RECORD)
+    return Item(b"{}", ORIGIN, encoded, identifier, is_event)
 
 
 def pack(items: list[Item]) -> list[list[Item]]:

@@ -14,7 +14,7 @@ from target_customerio.api import DeliveryStopped
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.delivery import Delivery
 from target_customerio.errors import RunEnded
-from target_customerio.items import Item, Origin, SourceRecord
+from target_customerio.items import Item, Origin
 
 ORIGIN = Origin("stream", "operation", b"{}", Checkpoint())
 
@@ -23,8 +23,7 @@ def make_item(
     number: int, identifier: str, *, is_event: bool = True, size: int = 0, also: str | None = None
 ) -> Item:
     encoded = json.dumps({"number": number, "padding": "x" * size}).encode()
-    record = SourceRecord(str(number).encode(), ORIGIN)
-    return Item(encoded, identifier, is_event, record, also)
+    return Item(str(number).encode(), ORIGIN, encoded, identifier, is_event, also)
 
 
 class Book:
@@ -38,7 +37,7 @@ class Book:
     def accepted(self, items):
         with self._lock:
             for one in items:
-                self.verdicts[int(one.record.line)].append("accepted")
+                self.verdicts[int(one.line)].append("accepted")
 
     def rejected(self, record, rejection):
         with self._lock:

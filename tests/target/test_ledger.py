@@ -35,9 +35,8 @@ class Desk:
         return SourceRecord(b'{"n":1}', origin)
 
     def items(self, number: int, stream: str = "s") -> list[Item]:
-        return [
-            Item(b"{}", "id:1", is_event=True, record=self.record(stream)) for _ in range(number)
-        ]
+        records = [self.record(stream) for _ in range(number)]
+        return [Item(one.line, one.origin, b"{}", "id:1", is_event=True) for one in records]
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_a_state_leaves_when_every_record_before_it_has_a_verdict(desk):
     desk.checkpoints.close(b"2")
     desk.ledger.accepted([*second, *third])
     assert desk.states == []
-    desk.ledger.rejected(first[0].record, WHY)
+    desk.ledger.rejected(first[0], WHY)
     assert desk.states == []
     desk.ledger.accepted(first[1:])
     assert desk.states == [b"2"]

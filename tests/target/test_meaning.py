@@ -113,7 +113,7 @@ def test_the_same_identifier_twice_is_no_contradiction(workshop):
 def test_quirk_57_a_merge_is_about_two_people(workshop):
     (route,) = workshop().plan("person_merge")
     record = {"primary_id": 1, "secondary_email": " A@b.c"}
-    item = route.plan.item(record, record, None)
+    item = route.plan.item(record, record, b"", None)
     assert (item.identifier, item.also) == ("id:1", "email:a@b.c")
 
 

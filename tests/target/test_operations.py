@@ -110,7 +110,7 @@ def test_all_other_columns_are_attributes_with_their_values(workshop):
         "_sdc_extracted_at": "2026-01-01",
     }
     (route,) = workshop().plan("person_identify")
-    encoded = route.plan.item(record, record, None).encoded
+    encoded = route.plan.item(record, record, b"", None).encoded
     expected = (
         '{"plan":"premium","price":29.990,"seats":18446744073709551617,"active":false,'
         '"tags":["a",null],"address":{"city":"Zürich","zip":null},"empty":""}'
@@ -231,9 +231,9 @@ def test_the_attributes_of_an_event_have_only_the_limit_of_the_item(workshop):
 def test_an_item_may_take_32000_bytes_and_not_one_more(workshop):
     (route,) = workshop().plan("person_event")
     record = {"person_id": 1, "event_name": "e", "a": ""}
-    rest = 32_000 - len(route.plan.item(record, record, None).encoded)
+    rest = 32_000 - len(route.plan.item(record, record, b"", None).encoded)
     full = record | {"a": "x" * rest}
-    assert len(route.plan.item(full, full, None).encoded) == 32_000
+    assert len(route.plan.item(full, full, b"", None).encoded) == 32_000
     assert workshop().rejection("person_event", record | {"a": "x" * (rest + 1)}).field == "item"
 
 
@@ -262,7 +262,7 @@ def test_a_value_that_a_stream_map_nests_too_deep_is_refused(workshop):
 def test_quirk_64_names_keep_their_case_and_emails_share_a_lane(workshop):
     (route,) = workshop().plan("person_event")
     record = {"email": "Jane@B.c", "event_name": "Buy", "Plan": 1, "plan": 2}
-    item = route.plan.item(record, record, None)
+    item = route.plan.item(record, record, b"", None)
     sent = json.loads(item.encoded)
     assert (sent["name"], sent["attributes"]) == ("Buy", {"Plan": 1, "plan": 2})
     assert sent["identifiers"] == {"email": "Jane@B.c"}

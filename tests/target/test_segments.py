@@ -10,7 +10,7 @@ from target_customerio.answers import Answer
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.effects import Deeds
 from target_customerio.errors import RunEnded
-from target_customerio.items import Item, Origin, SourceRecord
+from target_customerio.items import Item, Origin
 from target_customerio.mirrors import Mirror
 
 A = {"cio_id": "c1", "id": "a", "email": "A@b.c"}
@@ -63,8 +63,8 @@ def compare():
         made = Mirror(effects, Present(*present), ledger, Segments(), told.append)
         for identifiers in wanted:
             encoded = json.dumps({"identifiers": identifiers}).encode()
-            source = SourceRecord(b"", Origin("s", "segment_mirror", b"{}", Checkpoint()))
-            made.take(Item(encoded, "somebody", False, source))  # noqa: FBT003 - no event
+            origin = Origin("s", "segment_mirror", b"{}", Checkpoint())
+            made.take(Item(b"", origin, encoded, "somebody", False))  # noqa: FBT003 - no event
         made.finish(has_rejects=False)
         assert ledger == [len(wanted)]
         return effects, told
