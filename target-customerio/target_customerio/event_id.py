@@ -72,7 +72,7 @@ def derive(parts: Sequence[object], moment: int | None) -> str:
         SHA-256: the last five of each of its first 16 bytes, since bytes are quickly translated.
     """
     digest = hashlib.sha256(encode_canonically(parts)).digest()
-    random = str(digest[:HASH_CHARACTERS].translate(FIVE_BITS), "ascii")
+    random = digest[:HASH_CHARACTERS].translate(FIVE_BITS).decode()
     time = moment // NANOSECONDS_IN_A_MILLISECOND if moment and moment > 0 else 0
     return (
         f"{PAIRS[time >> 40]}{PAIRS[time >> 30 & 1023]}{PAIRS[time >> 20 & 1023]}"

@@ -94,9 +94,10 @@ class MessageReader(GenericSingerReader[bytes]):
                         continue
                     message = self.deserialize_json(line)
                     kind = message["type"]
-                    if kind not in handlers:
+                    handle = handlers.get(kind)
+                    if handle is None:
                         self.fail("has a message type that Singer does not know")
-                    handlers[kind](message)
+                    handle(message)
                     counts[kind] += 1
         except RunEnded as end:
             self.ended_by = end
@@ -109,7 +110,9 @@ class MessageReader(GenericSingerReader[bytes]):
         Raises:
             InvalidLine: The line is no Singer message.
         """
-        if line.count(b"{") + line.count(b"[") > DEEPEST and _is_deep(line):
+        # Without them it is shorter by their number, which is found faster so than by `count`.
+        brackets = len(line) - len(line.replace(b"{", b"").replace(b"[", b""))
+        if brackets > DEEPEST and _is_deep(line):
             self.fail("is nested too deep")
         try:
             message = decode(line)
