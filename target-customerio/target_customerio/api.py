@@ -6,7 +6,6 @@ so a repetition of what was already applied changes nothing.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import typing as t
@@ -15,17 +14,14 @@ from http import HTTPStatus
 import backoff
 import msgspec
 import requests
+import urllib3
 from pyrate_limiter import Limiter, Rate
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from target_customerio.answers import REFUSED, read_answer
 from target_customerio.budget import WINDOW_MILLISECONDS
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
+from target_customerio.wire import Wire
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +66,6 @@ LONGEST_RETRY_AFTER = 300.0
 
 LONGEST_BACKOFF = 60.0
 """Seconds between two tries at most where the answer names no time."""
-
-TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, and between two bytes of the answer."""
 
 
 class DeliveryStopped(Exception):  # noqa: N818 - what happened to the run, in one sentence for the user
@@ -151,14 +144,12 @@ class TrackClient:
             if requests_per_second and budget is None
             else None
         )
-        self._found: dict[str, t.Mapping[str, t.Any]] = {}  # by URL
-        self._session = Session()
-        # As bytes, since requests would encode text as Latin-1 and fail on anything else.
-        self._session.auth = requests.auth.HTTPBasicAuth(site_id.encode(), api_key.encode())
-        self._session.headers["User-Agent"] = user_agent
-        self._session.headers["Content-Type"] = "application/json; charset=utf-8"
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
+        self._wire = Wire(
+            # As bytes, since requests would encode text as Latin-1 and fail on anything else.
+            requests.auth.HTTPBasicAuth(site_id.encode(), api_key.encode()),
+            {"User-Agent": user_agent, "Content-Type": "application/json; charset=utf-8"},
+            connections=max_concurrency,
+        )
 
     def send(self, body: bytes) -> Answer:
         """Post one body to `/api/v2/batch`, repeating it as long as that may help.
@@ -247,32 +238,23 @@ class TrackClient:
             self.traffic.calls += 1
             self.traffic.bytes_sent += len(body or b"")
         try:
-            request = self._session.prepare_request(requests.Request(method, url, data=body))
-            response = self._session.send(
-                request, timeout=TIMEOUT, allow_redirects=False, **self._surroundings(url)
-            )
-        except requests.exceptions.SSLError:
+            response = self._wire.send(method, url, body)
+        except urllib3.exceptions.SSLError:
             msg = (
                 "The TLS certificate of the Track API's host could not be verified: check "
                 "`track_api_url`, a proxy on the way, or REQUESTS_CA_BUNDLE."
             )
             raise DeliveryStopped(msg) from None
-        except requests.Timeout:
+        except urllib3.exceptions.TimeoutError:
             trouble = "did not answer in time"
             raise _Transient(trouble) from None
-        except requests.RequestException:
+        except (urllib3.exceptions.HTTPError, requests.RequestException):
             trouble = "could not be reached or broke off its answer"
             raise _Transient(trouble) from None
         return self._read(response)
 
-    def _surroundings(self, url: str) -> t.Mapping[str, t.Any]:
-        """Return proxies and certificates as the environment has them, which takes long to ask."""
-        if url not in self._found:
-            self._found[url] = self._session.merge_environment_settings(url, {}, None, None, None)
-        return self._found[url]
-
-    def _read(self, response: requests.Response) -> tuple[int, object]:
-        status = response.status_code
+    def _read(self, response: urllib3.BaseHTTPResponse) -> tuple[int, object]:
+        status = response.status
         if status in RETRIED:
             if throttled := status == HTTPStatus.TOO_MANY_REQUESTS:
                 with self._lock:
@@ -284,10 +266,10 @@ class TrackClient:
             unknown = f"Customer.io answered with status {status}, which no request here expects."
             kind = NotFound if status == HTTPStatus.NOT_FOUND else DeliveryStopped
             raise kind(STOPS.get(status, unknown))
-        if not response.content:
+        if not response.data:
             return status, None
         try:
-            return status, msgspec.json.decode(response.content)
+            return status, msgspec.json.decode(response.data)
         except (ValueError, RecursionError):  # no JSON, no UTF-8, or nested without end
             if status in REFUSED:
                 return status, None
@@ -309,14 +291,6 @@ class TrackClient:
         if self._stopped.is_set():
             msg = "The run was stopped while a request waited for its repetition."
             raise DeliveryStopped(msg)
-
-
-class Session(requests.Session):
-    """Does not even read where a redirect leads: it may be no address."""
-
-    @override
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
 
 
 class _Transient(Exception):  # noqa: N818 - a trouble that a repetition may cure

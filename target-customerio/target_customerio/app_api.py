@@ -12,8 +12,9 @@ import requests
 from pyrate_limiter import Limiter, Rate
 from urllib3.util import Retry
 
-from target_customerio.api import RETRIED, TIMEOUT, DeliveryStopped, Session, is_success
+from target_customerio.api import RETRIED, DeliveryStopped, is_success
 from target_customerio.budget import WINDOW_MILLISECONDS
+from target_customerio.wire import TIMEOUT, Session
 
 if sys.version_info >= (3, 12):
     from typing import override

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import threading
 from email.utils import formatdate
@@ -269,3 +270,35 @@ def test_a_call_about_nothing_that_exists_is_refused_for_its_own_records(server,
         404,
         "Customer.io has nothing of that id (404)",
     )
+
+
+def test_a_proxy_of_the_environment_is_asked_for_the_whole_url(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    away = TrackClient(site_id="site", api_key="key", url="http://track.invalid", max_retries=0)
+    assert away.send(BODY) == Answer(200)
+    [(method, path, headers, body)] = server.requests
+    assert (method, path, body) == ("POST", "http://track.invalid/api/v2/batch", BODY)
+    assert (headers["Host"], headers["Content-Length"]) == ("track.invalid", str(len(BODY)))
+
+
+def test_a_compressed_answer_is_read(server, client):
+    fault = {"batch_index": 0, "reason": "invalid", "field": "name", "message": "too long"}
+    content = gzip.compress(json.dumps({"errors": [fault]}).encode())
+    server.script = [(207, {"Content-Encoding": "gzip"}, content)]
+    assert client.send(BODY) == Answer(207, (Fault(0, "invalid", "name", "too long"),))
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [({"Content-Encoding": "gzip"}, b"no gzip"), ({"Content-Length": "9"}, b"{}")],
+)
+def test_a_mangled_answer_is_a_trouble_that_passes(server, client, headers, content):
+    server.script = [(200, headers, content), (200, {}, b"{}")]
+    assert client.send(BODY) == Answer(200)
+    assert len(server.requests) == 2
+
+
+def test_an_address_that_is_none_ends_the_run():
+    nowhere = TrackClient(site_id="site", api_key="key", url="http://", max_retries=0)
+    with pytest.raises(DeliveryStopped, match="could not be reached"):
+        nowhere.send(BODY)
