@@ -37,6 +37,9 @@ and every Python follows that deep; how much deeper it can differs from one to t
 LONGEST_LINE = 100_000_000
 """A longer line would only fill the memory: an item holds 32,000 bytes, a row 10,000 at most."""
 
+MOST_VALUES = 500_000
+"""Values of a line at most: each takes some 100 bytes of memory, however short it is written."""
+
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -114,6 +117,8 @@ class MessageReader(GenericSingerReader[bytes]):
         brackets = len(line) - len(line.replace(b"{", b"").replace(b"[", b""))
         if brackets > DEEPEST and _is_deep(line):
             self.fail("is nested too deep")
+        if len(line) > 2 * MOST_VALUES and _STRING.sub(b"", line).count(b",") >= MOST_VALUES:
+            self.fail(f"holds more than {MOST_VALUES:,} values")
         try:
             message = decode(line)
         except UnicodeDecodeError:
@@ -178,8 +183,6 @@ class MessageReader(GenericSingerReader[bytes]):
 
 _STEPS = bytes.maketrans(b"{[]}", b"\x01\x01\xff\xff")  # 1 and -1 as signed bytes
 _ELSE = bytes(set(range(256)) - set(b"{[]}"))
-
-
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # the last one may be cut off
 
 

@@ -127,8 +127,10 @@ KILOBYTES = 2**10 if sys.platform == "darwin" else 1
         (EVENT % (b'"' + b"x" * 32_000_000), "Line 2 of the input is not JSON", 200),
         (EVENT % (b"[" * 10_000 + b"]" * 10_000), "too deep", 100),
         (b"[" * 4_000_000 + b"]" * 4_000_000, "too deep", 150),
+        (EVENT % (b"[" + b"0.5," * 8_000_000 + b"0]"), "more than 500,000 values", 200),
+        (EVENT % (b"[" + b"0.5," * 499_000 + b"0]"), "1 records were rejected", 250),
     ],
-    ids=["text", "truncated", "nested", "nested without end"],
+    ids=["text", "truncated", "nested", "nested without end", "numbers without end", "numbers"],
 )
 def test_the_command_stays_small(configure, tmp_path, line, text, megabytes):
     source = tmp_path / "input"

@@ -90,9 +90,22 @@ def test_a_line_may_be_a_hundred_levels_deep_and_as_broad_as_it_likes():
     assert reader.ended_by is None
 
 
+def array(number: int, value: bytes) -> bytes:
+    """A RECORD with so many values in all, its type among them."""
+    return b'{"type":"RECORD","record":{"a":[' + b",".join([value] * (number - 1)) + b"]}}"
+
+
+@pytest.mark.parametrize("value", [b"0.5", b'"a,b,c"'])
+def test_commas_in_texts_count_for_no_values(value):
+    reader, seen, _ = read(io.BytesIO(array(500_000, value)))
+    assert len(seen) == 1
+    assert reader.ended_by is None
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
+        (array(500_001, b"0.5"), "holds more than 500,000 values"),
         (b'{"type":"RECORD","record":{"a":"secr', "is not JSON"),
         (b"secret", "is not JSON"),
         (b'{"type":"RECORD","record":{"a":NaN}}', "is not JSON"),
