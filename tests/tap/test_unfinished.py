@@ -44,7 +44,7 @@ def people(fake):
 
 
 def test_a_mark_is_there_from_the_first_state_on_and_gone_with_the_last(fake, monkeypatch):
-    monkeypatch.setattr("tap_customerio.streams.base.STATE_SECONDS", 0.0)
+    monkeypatch.setattr("tap_customerio.reading.STATE_SECONDS", 0.0)
     pages = {"": {"newsletters": [{"id": 1}], "next": "a"}, "a": {"newsletters": [{"id": 2}]}}
     fake.routes["/v1/newsletters"] = lambda query: pages[query.get("start", "")]
     result = run(fake.url, "newsletters")
@@ -106,7 +106,7 @@ def test_a_process_that_is_stopped_leaves_the_mark_in_its_last_state(tmp_path, f
     ):  # fmt: skip
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     code = (
-        "from tap_customerio.streams import base; base.STATE_SECONDS = 0.0;"
+        "from tap_customerio import reading; reading.STATE_SECONDS = 0.0;"
         "from tap_customerio.tap import TapCustomerIO; TapCustomerIO.cli()"
     )
     options = [f"--{name}={tmp_path / name}.json" for name in ("config", "catalog")]

@@ -44,10 +44,11 @@ class EspSuppressions(CustomerIOStream):
         moment("created", "When it was suppressed"),
     )
 
+    @property
     @override
-    def _announces_deletes(self) -> bool:
+    def replaceable(self) -> bool:
         # Only a list of all domains holds all that there is.
-        return super()._announces_deletes() and not self.tap.settings.esp_suppression_domains
+        return super().replaceable and not self.tap.settings.esp_suppression_domains
 
     @override
     def chains(self) -> t.Sequence[Chain]:
