@@ -133,6 +133,7 @@ class Reading:
         stream, call = self._stream, chain.call
         recent = self._recent.setdefault(stream.repeats_within(chain), RecentKeys())
         records: list[Record] = []
+        fault: Exception | None = None
         try:
             for raw in rows:
                 row = decode(raw, call)
@@ -141,13 +142,13 @@ class Reading:
                     record = stream.shape(prepared)
                     if not recent.has(stream.key_of(record)):
                         records.append(record)
-        except Exception:
-            stream.records_made(records, chain)
-            yield records
-            raise
+        except Exception as error:  # noqa: BLE001 - raised when what came before it is counted
+            fault = error
         stream.records_made(records, chain)
         yield records
         stream.tap.report.rows(len(records))
+        if fault is not None:
+            raise fault
 
     def _finish(self) -> None:
         self.progress.finish()
