@@ -42,6 +42,7 @@ class Reading:
         version: The version of the records, None if they have none.
 
     Attributes:
+        stream: What is read.
         progress: How far it has come.
     """
 
@@ -51,7 +52,7 @@ class Reading:
         together: t.Sequence[CustomerIOStream] = (),
         version: int | None = None,
     ) -> None:
-        self._stream = stream
+        self.stream = stream
         self._together = together
         self.progress = Progress([each.stream_state for each in together], stream.mark, version)
         self._planned: frozenset[Chain] = frozenset()
@@ -66,7 +67,8 @@ class Reading:
         Raises:
             Exception: What ended the read before its time; the progress is kept if it may pass.
         """
-        chains = self._plan()
+        chains = self.plan()
+        self.stream.tap.report.begin({self.stream.name: len(chains)})
         try:
             yield from self._walk(chains)
         except Exception as error:
@@ -78,11 +80,15 @@ class Reading:
         except BaseException:
             self.progress.save()
             raise
-        self._finish()
+        self.finish()
 
-    def _plan(self) -> list[Chain]:
-        """Find out what there is to walk."""
-        stream, progress = self._stream, self.progress
+    def plan(self) -> list[Chain]:
+        """Begin the read.
+
+        Returns:
+            What there is to walk.
+        """
+        stream, progress = self.stream, self.progress
         stream.progress = progress
         progress.begin()
         for each in self._together or (stream,):
@@ -91,46 +97,61 @@ class Reading:
         left = progress.plan(chains)
         self._planned = frozenset(left)
         for chain in chains:
+            chain.stream = stream.name
             if chain not in self._planned:
                 stream.chain_done(chain)
-        stream.tap.report.begin(stream.name, len(left))
         return left
 
     def _walk(self, chains: t.Sequence[Chain]) -> t.Iterator[list[Record]]:
-        stream, clock = self._stream, self._stream.tap.clock
+        stream, clock = self.stream, self.stream.tap.clock
         written = clock.now()
         for event in stream.tap.walk(chains, stream.concurrency):
-            yield from self._take(event)
+            yield from self.take(event)
             if clock.now() - written >= STATE_SECONDS:
                 stream.write_state()
                 written = clock.now()
 
-    def _take(self, event: Event) -> t.Iterator[list[Record]]:
-        """Make records of a page, or note the end of a chain."""
+    def take(self, event: Event) -> t.Iterator[list[Record]]:
+        """Make records of a page of the walk, or note the end of a chain.
+
+        Args:
+            event: What the walk brought.
+
+        Raises:
+            Exception: What is wrong with a row, or why a chain is not whole.
+        """
         if isinstance(event, End):
             self._end(event)
             return
         if event.chain.opens is None:
             yield from self._page(event)
         self.progress.page(event)
-        self._stream.tap.flush()
+        self.stream.tap.flush()
+
+    def finish(self) -> None:
+        """Note that all chains were walked to their ends."""
+        self.progress.finish()
+        self.stream.finished()
+        if self.progress.version is not None and self.stream.complete():
+            for each in self._together:
+                each.announce(self.progress.version)
 
     def _end(self, end: End) -> None:
         self._recent.pop(end.chain, None)
-        self._stream.chain_ended(end)
+        self.stream.chain_ended(end)
         self.progress.end(end.chain)
-        self._stream.chain_done(end.chain)
+        self.stream.chain_done(end.chain)
         if end.chain in self._planned:  # not what a page of it opened
-            self._stream.tap.report.chain()
+            self.stream.tap.report.chain(self.stream.name)
 
     def _page(self, page: Page) -> t.Iterator[list[Record]]:
         for start in range(0, len(page.rows), ROWS_AT_A_TIME):
             yield from self._records(page.rows[start : start + ROWS_AT_A_TIME], page.chain)
-            self._stream.tap.check_stop()
+            self.stream.tap.check_stop()
 
     def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
         """Make records of rows, but for repetitions; those before a faulty row are handed on."""
-        stream, call = self._stream, chain.call
+        stream, call = self.stream, chain.call
         recent = self._recent.setdefault(stream.repeats_within(chain), RecentKeys())
         records: list[Record] = []
         fault: Exception | None = None
@@ -146,16 +167,9 @@ class Reading:
             fault = error
         stream.records_made(records, chain)
         yield records
-        stream.tap.report.rows(len(records))
+        stream.tap.report.rows(stream.name, len(records))
         if fault is not None:
             raise fault
-
-    def _finish(self) -> None:
-        self.progress.finish()
-        self._stream.finished()
-        if self.progress.version is not None and self._stream.complete():
-            for each in self._together:
-                each.announce(self.progress.version)
 
 
 class RecentKeys:

@@ -21,9 +21,9 @@ from tap_customerio.cli import Command, Stopped, read_json
 from tap_customerio.fetch import Chain, Event, walk
 from tap_customerio.limiter import Clock
 from tap_customerio.output import Output, States
+from tap_customerio.parents import Parents
 from tap_customerio.report import Report
 from tap_customerio.streams import STREAMS, custom
-from tap_customerio.streams.base import FanOutStream
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -60,8 +60,6 @@ class TapCustomerIO(Tap):
 
     def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401 - those of the SDK
         self._signal: int | None = None
-        # What fan-outs need of the lists that were read, by the stream's name.
-        self.parents: dict[str, list[Record]] = {}
         self.failures: list[str] = []  # streams that ended with an error
         super().__init__(**kwargs)
 
@@ -87,6 +85,11 @@ class TapCustomerIO(Tap):
     def api(self) -> AppApi:
         """The client; nothing is sent before a stream asks for something."""
         return AppApi(self.settings, clock=self.clock, note=self.report.call)
+
+    @functools.cached_property
+    def parents(self) -> Parents:
+        """The lists that streams fan out from."""
+        return Parents(self)
 
     @functools.cached_property
     @override
@@ -164,21 +167,6 @@ class TapCustomerIO(Tap):
     def stream(self, kind: type[Kind]) -> Kind:
         """The stream of a class."""
         return next(stream for stream in self.streams.values() if type(stream) is kind)
-
-    def columns_kept(self, parent: CustomerIOStream) -> frozenset[str]:
-        """The properties of a stream's records that streams to be read fan out from."""
-        children = [
-            stream
-            for stream in self.streams.values()
-            if isinstance(stream, FanOutStream) and stream.parent_stream is parent
-        ]
-        if not any(self._is_read(child) for child in children):
-            return frozenset()
-        columns = (column for child in children for column in child.parent_columns.values())
-        return frozenset({*parent.keeps, *columns})
-
-    def _is_read(self, stream: CustomerIOStream) -> bool:
-        return bool(stream.selected or self.columns_kept(stream))
 
     # Configuration
 

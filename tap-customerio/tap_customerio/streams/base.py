@@ -168,27 +168,12 @@ class CustomerIOStream(EmittingStream, abc.ABC):
 
     @override
     def batches(self) -> t.Iterator[list[Record]]:
-        columns = self.tap.columns_kept(self)
-        kept: list[Record] = []
         self.together = together = (self, *self.companions())
-        reading = Reading(self, together, self.new_version())
-        for records in reading.batches():
-            if columns:
-                kept += _keep(columns, records)
-            yield records
-        if reading.progress.whole:
-            self.tap.parents[self.name] = kept
-
-    def list_for_others(self) -> None:
-        """Read what others fan out from, without a trace in the state."""
-        columns = self.tap.columns_kept(self)
-        self.tap.parents[self.name] = [
-            row for records in Reading(self).batches() for row in _keep(columns, records)
-        ]
+        yield from self.tap.parents.gather(Reading(self, together, self.new_version()))
 
 
 class ParentStream(CustomerIOStream):
-    """A list whose rows others fan out from: they are listed once a run."""
+    """A plain list whose rows others fan out from: it is asked once a run, others beside it."""
 
     keeps: t.ClassVar[tuple[str, ...]] = ("id",)
 
@@ -228,10 +213,7 @@ class FanOutStream(CustomerIOStream):
 
     def parents(self) -> list[Record]:
         """The parent's rows, as far as they are kept."""
-        parent = self.parent_stream
-        if parent.name not in self.tap.parents:
-            parent.list_for_others()
-        return self.tap.parents[parent.name]
+        return self.tap.parents.rows(self.parent_stream)
 
     @override
     def chain_ended(self, end: End) -> None:
@@ -290,7 +272,3 @@ class IncrementalStream(CustomerIOStream):
             began = times.to_seconds(self.progress.notes.get("began", times.LAST))
             newest = min(times.to_seconds(self._newest), self.tap.started, began)
             bookmarks.advance(self.stream_state, self.replication_key, newest)
-
-
-def _keep(columns: t.Collection[str], records: t.Iterable[Record]) -> list[Record]:
-    return [{name: record.get(name) for name in columns} for record in records]
