@@ -15,7 +15,6 @@ import typing as t
 from singer_sdk import Stream
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_customerio.errors import RunError, StreamError, UnforeseenError
 
@@ -116,17 +115,12 @@ class EmittingStream(Stream, abc.ABC):
     # Versions: one that is announced after its last record makes a target drop all others.
 
     @property
-    def incremental(self) -> bool:
-        """Whether this read goes by bookmarks."""
-        return bool(self.replication_method != REPLICATION_FULL_TABLE)
-
-    @property
     def replaceable(self) -> bool:
         """Whether a whole read holds all there is: not what is appended, narrowed or kept a while.
 
         Only then do records carry a version.
         """
-        return not self.incremental
+        return True
 
     def new_version(self) -> int | None:
         """The version of a read that begins now, None if its records have none."""

@@ -53,12 +53,14 @@ class Progress:
 
     Attributes:
         version: The version of the records: that of the run that began the stream.
+        leaves_trace: Whether it is kept anywhere.
         whole: Whether this run alone reads everything.
         notes: What else the stream wants to know after a cut.
     """
 
     def __init__(self, states: t.Sequence[State], mark: Mark, version: int | None = None) -> None:
         self._states = states
+        self.leaves_trace = bool(states)
         self._mark = mark
         self._chains: dict[Chain, int] = {}
         self._keys: list[str] = []

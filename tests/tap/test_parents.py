@@ -173,3 +173,18 @@ def test_a_parent_whose_pages_open_other_calls_is_listed_as_well(fake, caplog):
     assert result.exit_code == 0
     assert len(result.records("parts")) == 1
     assert table(caplog)["people"] == ["1", "2"]
+
+
+@pytest.mark.parametrize("parent", ["messages", "activities", "campaign_metrics"])
+def test_a_parent_that_is_listed_for_others_moves_no_bookmark(fake, parent):
+    moment = 1_790_000_000
+    fake.routes["/v1/messages"] = {"messages": [{"id": "a", "created": moment}]}
+    fake.routes["/v1/activities"] = {"activities": [{"id": "a", "timestamp": moment}]}
+    fake.routes["/v1/campaigns"] = {"campaigns": [{"id": "1"}]}
+    fake.routes["/v1/campaigns/1/metrics"] = METRIC
+    key = {"campaign_metrics": "campaign_id"}.get(parent, "id")
+    fake.routes["/v1/things/a"] = fake.routes["/v1/things/1"] = {"parts": [{"part": 1}]}
+    result = defined(fake, parent, path=f"/v1/things/{{{key}}}")
+    assert result.exit_code == 0
+    assert result.records("parts")
+    assert set(result.state["bookmarks"]) == {"parts"}

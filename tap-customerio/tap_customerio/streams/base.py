@@ -12,6 +12,7 @@ import sys
 import typing as t
 
 import msgspec
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_customerio import state as bookmarks
 from tap_customerio import times
@@ -125,6 +126,14 @@ class CustomerIOStream(EmittingStream, abc.ABC):
 
     def finished(self) -> None:
         """Note that every chain was read."""
+
+    @property
+    def incremental(self) -> bool:
+        """Whether the present read goes by bookmarks and moves them.
+
+        A list for others does not, whose records are not emitted: the next run would miss them.
+        """
+        return self.replication_method != REPLICATION_FULL_TABLE and self.progress.leaves_trace
 
     def complete(self) -> bool:
         """Whether what was read is all there is, so that anything else can be deleted."""
