@@ -71,9 +71,8 @@ class EmittingStream(Stream, abc.ABC):
                     yield from records
                     count += len(found)
                     self._check_max_record_limit(count - 1)
-            self._finalize_state(self.stream_state)
             if write_messages:
-                self._write_state_message()
+                self.emit_state()
         except StreamError as error:
             for stream in self.together:
                 self.tap.note_failure(stream.name, error)
@@ -150,7 +149,7 @@ class EmittingStream(Stream, abc.ABC):
 
     @override
     def finalize_state_progress_markers(self, state: dict[str, t.Any] | None = None) -> None:
-        # The SDK drops the markers of a failed stream, too.
+        # The SDK drops the markers of a stream that is not whole, too.
         self.emit_state()
 
     @override

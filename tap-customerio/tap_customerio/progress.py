@@ -1,7 +1,7 @@
 """Where a run that was cut goes on: which chains are done, and how far the open ones came.
 
-All of it lies under one key of a stream's state, which is there from the stream's begin to its
-end: who finds it knows that the stream is not whole. Chains are known by what they ask for, never
+All of it lies under one key of a stream's state, which is there from the stream's begin until it
+is whole: who finds it knows that it is not. Chains are known by what they ask for, never
 by their place: a parent that is new, or a setting that was changed, makes another chain. Nothing
 here can be traced to a person.
 """

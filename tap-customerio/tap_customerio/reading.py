@@ -130,9 +130,13 @@ class Reading:
 
     def finish(self) -> None:
         """Note that all chains were walked to their ends."""
-        self.progress.finish()
+        complete = self.stream.complete()
+        if complete:
+            self.progress.finish()
+        else:
+            self.progress.forget()  # what lacks cannot be read yet: the next run begins anew
         self.stream.finished()
-        if self.progress.version is not None and self.stream.complete():
+        if self.progress.version is not None and complete:
             for each in self._together:
                 each.announce(self.progress.version)
 

@@ -201,6 +201,7 @@ def test_a_list_of_suppressions_that_is_not_there_is_skipped_and_said(fake, capl
     assert caplog.text.count("01REF") == (len(domains) or 1)
     assert ("of the domain 'two.example'" in caplog.text) is bool(domains)
     assert not result.of("ACTIVATE_VERSION")
+    assert result.bookmark("esp_suppressions")["progress_markers"]
 
 
 def test_a_list_that_an_earlier_run_did_not_find_deletes_nothing_either(fake):

@@ -136,7 +136,10 @@ class CustomerIOStream(EmittingStream, abc.ABC):
         return self.replication_method != REPLICATION_FULL_TABLE and self.progress.leaves_trace
 
     def complete(self) -> bool:
-        """Whether what was read is all there is, so that anything else can be deleted."""
+        """Whether what was read is all there is, so that anything else can be deleted.
+
+        If not, no version is announced, and the state goes on saying that the stream is not whole.
+        """
         return True
 
     def companions(self) -> t.Sequence[CustomerIOStream]:
