@@ -128,8 +128,8 @@ class CommandLineTap(Tap, abc.ABC):
         tap = cls(
             config=config.config,
             parse_env_config=config.parse_env,
-            state=None if state is None else read_json("--state", state.read()),
-            catalog=None if catalog is None else _read_catalog(catalog.read()),
+            state=None if state is None else _read_state(state),
+            catalog=None if catalog is None else _read_catalog(catalog),
         )
         tap.run()
 
@@ -144,11 +144,11 @@ class CommandLineTap(Tap, abc.ABC):
                 found.parse_env = True
                 continue
             try:
-                text = pathlib.Path(path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+                with pathlib.Path(path).open(encoding="utf-8") as file:
+                    found.config |= read_json("--config", file)
+            except OSError as error:
                 msg = f"The file of --config cannot be read: {path}"
                 raise ConfigurationError(msg) from error
-            found.config |= read_json("--config", text)
         return found
 
     @classmethod
@@ -180,20 +180,24 @@ class CommandLineTap(Tap, abc.ABC):
         )
 
 
-def read_json(name: str, text: str) -> dict[str, t.Any]:
+def read_json(name: str, file: t.IO[str]) -> dict[str, t.Any]:
     """Read a file's JSON object.
 
     Args:
         name: The option that named the file.
-        text: Its content.
+        file: The file.
 
     Raises:
         ConfigurationError: With one sentence, if it is something else.
     """
     try:
-        found = json.loads(text)
+        found = json.load(file)
     except json.JSONDecodeError as error:
         msg = f"The file of {name} is not JSON (line {error.lineno}, column {error.colno})."
+        raise ConfigurationError(msg) from error
+    except (ValueError, RecursionError) as error:
+        found = "it is no UTF-8, nests too deep or has an endless number"
+        msg = f"The file of {name} cannot be read: {found}."
         raise ConfigurationError(msg) from error
     if not isinstance(found, dict):
         msg = f"The file of {name} must hold a JSON object."
@@ -201,8 +205,19 @@ def read_json(name: str, text: str) -> dict[str, t.Any]:
     return found
 
 
-def _read_catalog(text: str) -> Catalog:
-    found = read_json("--catalog", text)
+def _read_state(file: t.IO[str]) -> dict[str, t.Any]:
+    found = read_json("--state", file)
+    bookmarks = found.get("bookmarks", {})
+    if not isinstance(bookmarks, dict) or not all(
+        isinstance(of_stream, dict) for of_stream in bookmarks.values()
+    ):
+        msg = "The file of --state is none of this tap's: `bookmarks` must hold an object a stream."
+        raise ConfigurationError(msg)
+    return found
+
+
+def _read_catalog(file: t.IO[str]) -> Catalog:
+    found = read_json("--catalog", file)
     try:
         return Catalog.from_dict(found)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
