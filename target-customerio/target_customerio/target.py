@@ -371,7 +371,7 @@ class TargetCustomerIO(CommandLineTarget):
                 self.logger.info(line)
         for line in self._summary.warnings():
             self.logger.warning(line)
-        if self._rejects.count:
+        if self._rejects.location:
             self.logger.info(
                 "The rejected records lie in %s: mend the cause, then read them with --input.",
                 self._rejects.location,

@@ -164,6 +164,7 @@ def test_rejects_that_cannot_be_written_stop_the_run_before_their_state(run, sin
     assert done.exit_code == 1
     assert done.states == ['{"before": true}']
     assert "`rejected_records_path`" in done.error
+    assert "rejected records lie in" not in done.log
 
 
 RECORD = b'{"type":"RECORD","stream":"person_identify",'
