@@ -21,10 +21,11 @@ def tap() -> t.Any:  # noqa: ANN401 - a command of click
 
 def hasty_tap() -> t.Any:  # noqa: ANN401 - a command of click
     """Return the command of the tap in small steps."""
-    from tap_customerio.streams import activities, base, people, search  # noqa: PLC0415 - as above
+    from tap_customerio import reading  # noqa: PLC0415 - as above
+    from tap_customerio.streams import activities, people, search  # noqa: PLC0415 - as above
 
     # Constants of the product, which it has no settings for.
-    vars(base)["STATE_SECONDS"] = 0.0
+    vars(reading)["STATE_SECONDS"] = 0.0
     vars(people)["AT_ONCE"] = 10
     vars(search)["PAGE"] = 100
     activities.Activities.page_size = 10

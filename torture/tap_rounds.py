@@ -37,6 +37,9 @@ SIZES: dict[str, t.Any] = {
     "people": 150, "segments": 12, "activities": 400, "messages": 200, "campaigns": 8,
     "newsletters": 6, "rate_limit": 0,
 }  # fmt: skip
+UNFINISHED = ["segment_membership"]
+"""What no run reads to its end: two of those segments are still being built."""
+
 HISTORY = 400 * DAY
 WEATHER = 5
 """Percent of calls that weather strikes, in the rounds that have weather."""
@@ -147,8 +150,8 @@ class TapTorture:
             wrong = sum(row != found[key] for key, row in rows.items())
             demand(not wrong, f"{stream}: {wrong} rows differ")
         bookmarks = kept.state["bookmarks"]
-        unfinished = [name for name, of in bookmarks.items() if {"unfinished"} & set(of)]
-        demand(not unfinished, f"a finished run left {unfinished} unfinished")
+        unfinished = [name for name, of in bookmarks.items() if "progress_markers" in of]
+        demand(unfinished == UNFINISHED, f"a finished run left {unfinished} unfinished")
 
     def _break(self, kind: str, chance: random.Random, state: Row, settings: Row) -> Ended:
         part = chance.random()

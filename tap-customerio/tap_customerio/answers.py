@@ -33,6 +33,7 @@ class Request:
         ids: What the template's placeholders stand for.
         params: The query.
         body: What is posted, None for a GET.
+        stream: The stream that asks, by its name; empty if none does.
 
     Raises:
         ValueError: If the POST might do more than read.
@@ -42,6 +43,7 @@ class Request:
     ids: t.Mapping[str, object] = field(default_factory=dict)
     params: t.Mapping[str, str | int] = field(default_factory=dict)
     body: t.Mapping[str, object] | None = None
+    stream: str = ""
 
     def __post_init__(self) -> None:
         if self.body is not None and self.path not in READING_POSTS:

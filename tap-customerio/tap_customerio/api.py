@@ -86,7 +86,8 @@ class AppApi:
         clock: Where time comes from.
         jitter: Draws a wait before a retry from its full length.
         hosts: Base address of each region.
-        note: Takes the status and the length of each answer; called by several threads.
+        note: Takes the stream that asked, the status and the length of each answer; called by
+            several threads.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class AppApi:
         clock: Clock | None = None,
         jitter: Jitter = backoff.full_jitter,
         hosts: t.Mapping[str, str] = HOSTS,
-        note: t.Callable[[int, int], None] = lambda _status, _size: None,
+        note: t.Callable[[str, int, int], None] = lambda _stream, _status, _size: None,
     ) -> None:
         self._settings = settings
         self._note = note
@@ -212,14 +213,14 @@ class AppApi:
         except requests.RequestException as error:
             # Its text holds the whole address, its type says as much.
             cause = type(error).__name__
-            self._note(0, 0)
+            self._note(request.stream, 0, 0)
             logger.debug("%s: %s", request.call, cause)
             if _is_untrusted(error):
                 return Failure(UntrustedError(request.call), retried=False)
             return Failure(UnreachableError(request.call, cause), retried=True)
         finally:
             turn.answered = self._clock.now()
-        self._note(response.status_code, len(body))
+        self._note(request.stream, response.status_code, len(body))
         if len(body) > LARGEST_BODY:
             found = f"more than {LARGEST_BODY:,} bytes"
             return Failure(UnreadableAnswerError(request.call, found), retried=False)

@@ -47,6 +47,8 @@ class Chain:
             and the page itself is handed on when all of them have ended.
         remembered: Whether a later run may go on where this one was cut.
         subject: Whatever the consumer wants to know the chain by.
+        stream: The stream that it belongs to, by its name. The chains that its pages open belong
+            to it too.
         position: Where to go on; the chain begins anew if its page has changed.
     """
 
@@ -61,6 +63,7 @@ class Chain:
     opens: t.Callable[[t.Sequence[Row]], t.Sequence[Chain]] | None = None
     remembered: bool = True
     subject: t.Any = None
+    stream: str = ""
     position: Position | None = None
 
     @property
@@ -80,7 +83,8 @@ class Chain:
         Args:
             following: What the page before says about this one, nothing for the first page.
         """
-        return Request(self.path, self.ids, {**self.params, **following}, self.body)
+        params = {**self.params, **following}
+        return Request(self.path, self.ids, params, self.body, self.stream)
 
     def read(self, answer: Answer) -> t.Sequence[Row]:
         """The rows of an answer.

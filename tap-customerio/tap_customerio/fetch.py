@@ -306,6 +306,8 @@ def _read(step: _Step, answer: Answer) -> _Outcome:
         return _Outcome(course, following=_Step(course, {}))
     page = Page(chain, rows, answer.size, step.params)
     opened = None if chain.opens is None else chain.opens(rows)
+    for each in opened or ():
+        each.stream = chain.stream
     following = chain.dialect(token, len(rows), answer.request.params)
     if following is None or (chain.enough is not None and chain.enough(rows)):
         return _Outcome(course, page, opened)

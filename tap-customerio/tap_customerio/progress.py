@@ -1,7 +1,7 @@
 """Where a run that was cut goes on: which chains are done, and how far the open ones came.
 
-All of it lies under one key of a stream's state, which is there from the stream's begin to its
-end: who finds it knows that the stream is not whole. Chains are known by what they ask for, never
+All of it lies under one key of a stream's state, which is there from the stream's begin until it
+is whole: who finds it knows that it is not. Chains are known by what they ask for, never
 by their place: a parent that is new, or a setting that was changed, makes another chain. Nothing
 here can be traced to a person.
 """
@@ -53,12 +53,14 @@ class Progress:
 
     Attributes:
         version: The version of the records: that of the run that began the stream.
+        leaves_trace: Whether it is kept anywhere.
         whole: Whether this run alone reads everything.
         notes: What else the stream wants to know after a cut.
     """
 
     def __init__(self, states: t.Sequence[State], mark: Mark, version: int | None = None) -> None:
         self._states = states
+        self.leaves_trace = bool(states)
         self._mark = mark
         self._chains: dict[Chain, int] = {}
         self._keys: list[str] = []

@@ -1,7 +1,7 @@
 """What an operator sees: how far a run is while it lasts, and what it did when it is over.
 
-Streams are read one after the other, so that a call belongs to the stream that is being read.
-Nothing here is about a person.
+Streams are read one after the other, but for lists that others fan out from: those are read
+together. Nothing here is about a person.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Tally:
         calls: Calls that were sent, retries included.
         refused: Those of them that met the rate limit (429).
         bytes: Length of all answers.
-        seconds: How long it took.
+        seconds: How long it took; what is read together takes as long as the last of it.
         pages: Answers with records.
         done: Chains that ended.
         total: Chains there are.
@@ -59,50 +59,64 @@ class Report:
         self._now = now
         self._lock = threading.Lock()
         self._streams: dict[str, Tally] = {}
-        self._current = Tally()
-        self._name = ""
+        self._test = Tally()  # what a test of the connection asks; nobody is told of it
+        self._reading: list[str] = []
         self._began = self._told = now()
 
-    def begin(self, stream: str, total: int) -> None:
-        """Note that a stream is read from now on.
+    def begin(self, totals: t.Mapping[str, int]) -> None:
+        """Note that streams are read from now on, together.
 
         Args:
-            stream: Its name.
-            total: How many chains it has.
+            totals: How many chains each of them has, by its name.
         """
         with self._lock:
             self.end()
-            self._name, self._began = stream, self._now()
-            self._current = self._streams.setdefault(stream, Tally())
-            self._current.done, self._current.total = 0, total
+            self._reading, self._began = list(totals), self._now()
+            for stream, total in totals.items():
+                tally = self._streams.setdefault(stream, Tally())
+                tally.done, tally.total = 0, total
 
     def end(self) -> None:
-        """Note that the stream which was being read is over."""
-        if self._name:
-            self._current.seconds += self._now() - self._began
-            self._name = ""
+        """Note that what was being read is over."""
+        for stream in self._reading:
+            self._streams[stream].seconds += self._now() - self._began
+        self._reading = []
 
-    def call(self, status: int, size: int) -> None:
+    def call(self, stream: str, status: int, size: int) -> None:
         """Note a call; threads do.
 
         Args:
+            stream: The stream that asked, by its name; empty if none did: then the call was needed
+                for the one that is being read, or for the test of the connection.
             status: The HTTP status, 0 without an answer.
             size: Length of the answer in bytes.
         """
         with self._lock:
-            self._current.calls += 1
-            self._current.bytes += size
-            self._current.refused += status == TOO_MANY_REQUESTS
+            name = stream or next(iter(self._reading), "")
+            tally = self._streams.get(name, self._test)
+            tally.calls += 1
+            tally.bytes += size
+            tally.refused += status == TOO_MANY_REQUESTS
 
-    def rows(self, count: int) -> None:
-        """Note a page whose records were handed on, and tell the progress if it is time to."""
-        self._current.rows += count
-        self._current.pages += 1
+    def rows(self, stream: str, count: int) -> None:
+        """Note a page whose records were handed on, and tell the progress if it is time to.
+
+        Args:
+            stream: Whose page it is, by its name.
+            count: How many records.
+        """
+        tally = self._streams[stream]
+        tally.rows += count
+        tally.pages += 1
         self._tell()
 
-    def chain(self) -> None:
-        """Note that a chain ended, and tell the progress if it is time to."""
-        self._current.done += 1
+    def chain(self, stream: str) -> None:
+        """Note that a chain ended, and tell the progress if it is time to.
+
+        Args:
+            stream: Whose chain it is, by its name.
+        """
+        self._streams[stream].done += 1
         self._tell()
 
     def along(self, stream: str) -> Tally:
@@ -114,16 +128,18 @@ class Report:
         return self._streams.setdefault(stream, Tally())
 
     def _tell(self) -> None:
-        now, tally = self._now(), self._current
+        now = self._now()
         if now - self._told < EVERY_SECONDS:
             return
         self._told = now
         spent = max(now - self._began, 0.001)
-        left = f"{spent / tally.done * (tally.total - tally.done):.0f} s" if tally.done else "?"
-        self._logger.info(
-            "%s: %d of %d parts, %d pages, %d rows, %.1f calls/s, %s to go.",
-            self._name, tally.done, tally.total, tally.pages, tally.rows, tally.calls / spent, left,
-        )  # fmt: skip
+        for stream in self._reading:
+            tally = self._streams[stream]
+            left = f"{spent / tally.done * (tally.total - tally.done):.0f} s" if tally.done else "?"
+            self._logger.info(
+                "%s: %d of %d parts, %d pages, %d rows, %.1f calls/s, %s to go.",
+                stream, tally.done, tally.total, tally.pages, tally.rows, tally.calls / spent, left,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Tell what each stream took, as a table and as metrics."""

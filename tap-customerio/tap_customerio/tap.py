@@ -1,29 +1,22 @@
-"""The tap: settings in, streams out, one client for all of them."""
+"""The tap: its streams, one client for all of them, and the run from its begin to its end."""
 
 from __future__ import annotations
 
 import functools
-import pathlib
 import sys
 import typing as t
 
-import click
-from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
-from singer_sdk.singerlib import Catalog
-from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_customerio import connection, settings
 from tap_customerio.api import AppApi
-from tap_customerio.cli import Command, Stopped, read_json
+from tap_customerio.command_line import CommandLineTap, Stopped
 from tap_customerio.fetch import Chain, Event, walk
 from tap_customerio.limiter import Clock
 from tap_customerio.output import Output, States
+from tap_customerio.parents import Parents
 from tap_customerio.report import Report
 from tap_customerio.streams import STREAMS, custom
-from tap_customerio.streams.base import FanOutStream
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -40,7 +33,7 @@ if t.TYPE_CHECKING:
     Kind = t.TypeVar("Kind", bound=CustomerIOStream)
 
 
-class TapCustomerIO(Tap):
+class TapCustomerIO(CommandLineTap):
     """Reads a Customer.io workspace through the App API."""
 
     name = "tap-customerio"
@@ -60,10 +53,31 @@ class TapCustomerIO(Tap):
 
     def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401 - those of the SDK
         self._signal: int | None = None
-        # What fan-outs need of the lists that were read, by the stream's name.
-        self.parents: dict[str, list[Record]] = {}
         self.failures: list[str] = []  # streams that ended with an error
         super().__init__(**kwargs)
+
+    @override
+    def run(self) -> None:
+        try:
+            self.sync_all()
+        except Stopped as stop:
+            self.logger.warning("Stopped by %s.", stop.signal_name)
+            self.state_writer.write_state(self.state)
+            raise
+        finally:
+            self.report.close()
+        if self.failures:
+            self.logger.error(
+                "%d of %d selected streams ended with an error: %s.",
+                len(self.failures),
+                sum(stream.selected for stream in self.streams.values()),
+                ", ".join(self.failures),
+            )
+            raise SystemExit(1)
+
+    @override
+    def check(self, say: t.Callable[[str], None]) -> bool:
+        return connection.check(self.api, say)
 
     # What the streams need
 
@@ -87,6 +101,11 @@ class TapCustomerIO(Tap):
     def api(self) -> AppApi:
         """The client; nothing is sent before a stream asks for something."""
         return AppApi(self.settings, clock=self.clock, note=self.report.call)
+
+    @functools.cached_property
+    def parents(self) -> Parents:
+        """The lists that streams fan out from."""
+        return Parents(self)
 
     @functools.cached_property
     @override
@@ -165,39 +184,6 @@ class TapCustomerIO(Tap):
         """The stream of a class."""
         return next(stream for stream in self.streams.values() if type(stream) is kind)
 
-    def columns_kept(self, parent: CustomerIOStream) -> frozenset[str]:
-        """The properties of a stream's records that streams to be read fan out from."""
-        children = [
-            stream
-            for stream in self.streams.values()
-            if isinstance(stream, FanOutStream) and stream.parent_stream is parent
-        ]
-        if not any(self._is_read(child) for child in children):
-            return frozenset()
-        columns = (column for child in children for column in child.parent_columns.values())
-        return frozenset({*parent.keeps, *columns})
-
-    def _is_read(self, stream: CustomerIOStream) -> bool:
-        return bool(stream.selected or self.columns_kept(stream))
-
-    # Configuration
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        given = {name: value for name, value in self._config.items() if value is not None}
-        self.append_builtin_config(self.config_jsonschema)
-        # Fills in the defaults, but only once the nulls are gone.
-        validator = JSONSchemaValidator(self.config_jsonschema)
-        found = list(validator.iter_errors(given))
-        self._config = given
-        faulty = {str(step) for fault in found for step in list(fault.absolute_path)[:1]}
-        rest = {name: value for name, value in given.items() if name not in faulty}
-        faults = [settings.describe_fault(fault) for fault in found] + settings.problems(rest)
-        if faults and raise_errors:
-            summary = "Config validation failed"
-            raise ConfigValidationError(summary, errors=faults, schema=self.config_jsonschema)
-        return faults
-
     @override
     def _reset_state_progress_markers(self) -> None:
         """Keep them: with the SDK they are worth nothing after a cut, here a run goes on there."""
@@ -217,105 +203,3 @@ class TapCustomerIO(Tap):
         """
         if self._signal is not None:
             raise Stopped(self._signal)
-
-    # Command line
-
-    @classmethod
-    @override
-    def invoke(  # type: ignore[override]  # as in the SDK, each plugin has its own options
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        state: t.IO[str] | None = None,
-        catalog: t.IO[str] | None = None,
-    ) -> None:
-        super(Tap, cls).invoke(about=about, about_format=about_format)
-        cls.print_version(print_fn=cls.logger.info)
-        config = config or _ConfigInput()
-        tap = cls(
-            config=config.config,
-            parse_env_config=config.parse_env,
-            state=None if state is None else read_json("--state", state.read()),
-            catalog=None if catalog is None else _read_catalog(catalog.read()),
-        )
-        tap.run()
-
-    def run(self) -> None:
-        """Sync all streams, and exit if not all is well.
-
-        Raises:
-            SystemExit: With the exit code, if it is not 0.
-        """
-        try:
-            self.sync_all()
-        except Stopped as stop:
-            self.logger.warning("Stopped by %s.", stop.signal_name)
-            self.state_writer.write_state(self.state)
-            raise
-        finally:
-            self.report.close()
-        if self.failures:
-            self.logger.error(
-                "%d of %d selected streams ended with an error: %s.",
-                len(self.failures),
-                sum(stream.selected for stream in self.streams.values()),
-                ", ".join(self.failures),
-            )
-            raise SystemExit(1)
-
-    @classmethod
-    @override
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        found = _ConfigInput()
-        for path in value:
-            if path == "ENV":
-                found.parse_env = True
-                continue
-            try:
-                text = pathlib.Path(path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                msg = f"The file of --config cannot be read: {path}"
-                raise ConfigurationError(msg) from error
-            found.config |= read_json("--config", text)
-        return found
-
-    @classmethod
-    @override
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        if value != CliTestOptionValue.All.value:
-            super().cb_test(ctx, param, value)
-            return
-        config: _ConfigInput = ctx.params.get("config", _ConfigInput())
-        tap = cls(config=config.config, parse_env_config=config.parse_env)
-        ctx.exit(0 if connection.check(tap.api, click.echo) else 1)
-
-    @classmethod
-    @override
-    def get_singer_command(cls) -> click.Command:
-        command = super().get_singer_command()
-        test = next(option for option in command.params if option.name == "test")
-        t.cast("click.Option", test).help = (
-            "Check the region and read one page each of campaigns and segments; --test=schema "
-            "writes the schemas and reads nothing."
-        )
-        return Command(
-            name=command.name,
-            callback=command.callback,
-            params=command.params,
-            help=command.help,
-            context_settings=command.context_settings,
-            logger=cls.logger,
-        )
-
-
-def _read_catalog(text: str) -> Catalog:
-    found = read_json("--catalog", text)
-    try:
-        return Catalog.from_dict(found)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        msg = "The file of --catalog is no Singer catalog: make one with --discover."
-        raise ConfigurationError(msg) from error

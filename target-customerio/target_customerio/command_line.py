@@ -71,7 +71,8 @@ class CommandLineTarget(Target):
         try:
             return super().cb_config(ctx, param, value)
         except OSError as fault:
-            problem = f"cannot be read ({fault.strerror})"
+            # The SDK looks for the file itself, and then has no word of the system for it.
+            problem = f"cannot be read ({fault.strerror or 'No such file or directory'})"
         except (ValueError, TypeError):
             problem = "is not a JSON object"
         msg = f"A file of --config {problem}."

@@ -7,7 +7,7 @@ import typing as t
 from target_customerio.api import DeliveryStopped
 from target_customerio.collections import Replacement, find_collection
 from target_customerio.errors import RunEnded
-from target_customerio.gatherings import Claims, Gathering, Verdicts
+from target_customerio.gatherings import WHOLE, Claims, Gathering, Verdicts
 from target_customerio.mirrors import Mirror
 from target_customerio.segments import Changes, Choice, Directory, Groups
 
@@ -16,12 +16,8 @@ if t.TYPE_CHECKING:
 
     from target_customerio.effects import App, Effects
     from target_customerio.ledger import Ledger
-    from target_customerio.mapping import SchemaMessage, StreamPlan
+    from target_customerio.mapping import StreamPlan
     from target_customerio.streams import StreamEntry
-
-
-WHOLE = frozenset({"segment_mirror", "collection_replace"})
-"""Operations that need all of a stream, and the App API."""
 
 
 def needs_app(entry: StreamEntry) -> bool:
@@ -53,12 +49,11 @@ class GatheringKinds:
             "collection_replace": self._replacement,
         }
 
-    def __call__(self, plan: StreamPlan, message: SchemaMessage) -> Gathering | None:
+    def __call__(self, plan: StreamPlan) -> Gathering | None:
         """Return the gathering of a stream; None if its records are sent one by one.
 
         Args:
             plan: The stream.
-            message: Its SCHEMA message.
 
         Raises:
             RunEnded: The stream cannot be gathered, or the App API could not be asked.
@@ -66,13 +61,6 @@ class GatheringKinds:
         make = self._kinds.get(plan.operation)
         if make is None:
             return None
-        # Before anything is looked up, or made because it is missing.
-        if plan.operation in WHOLE and message.bookmark_properties:
-            msg = (
-                f"Stream '{message.stream}' has bookmark_properties, so it brings only what is new:"
-                f" {plan.operation} needs all of it. Select full-table replication in the tap."
-            )
-            raise RunEnded(msg)
         try:
             return make(plan)
         except DeliveryStopped as stopped:

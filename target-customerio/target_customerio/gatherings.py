@@ -26,6 +26,10 @@ if t.TYPE_CHECKING:
     from target_customerio.mapping import SchemaMessage, StreamPlan
 
 
+WHOLE = frozenset({"segment_mirror", "collection_replace"})
+"""Operations that need all of a stream, and the App API."""
+
+
 class Gathering(t.Protocol):
     """What becomes of the records of one stream.
 
@@ -143,7 +147,7 @@ class Gatherings:
 
     def __init__(
         self,
-        make: Callable[[StreamPlan, SchemaMessage], Gathering | None],
+        make: Callable[[StreamPlan], Gathering | None],
         checkpoints: Checkpoints,
         *,
         note: Callable[[Item], object],
@@ -174,11 +178,18 @@ class Gatherings:
         Raises:
             RunEnded: The stream cannot be gathered.
         """
+        # Before anything is looked up, or made because it is missing; and of every SCHEMA.
+        if plan.operation in WHOLE and message.bookmark_properties:
+            msg = (
+                f"Stream '{message.stream}' has bookmark_properties, so it brings only what is new:"
+                f" {plan.operation} needs all of it. Select full-table replication in the tap."
+            )
+            raise RunEnded(msg)
         known = self._open.get(plan.stream)
         if known is not None:
             known.plan = plan
             return
-        gathering = self._make(plan, message)
+        gathering = self._make(plan)
         if gathering is None:
             return
         held = self._checkpoints.admit() if gathering.needs_end else None

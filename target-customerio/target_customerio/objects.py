@@ -19,6 +19,12 @@ COLUMNS = ("object_id", "cio_object_id")
 MISSING = Rejection("required", "identifiers", "object_id or cio_object_id must have a value")
 AMBIGUOUS = Rejection("ambiguous", "identifiers", "only one of object_id, cio_object_id may be set")
 RELATIONSHIPS = "cio_relationships"
+NOT_A_TYPE = Rejection(
+    "invalid", f"identifiers.{TYPE}", "object_type_id must be a whole number, as text or not"
+)
+ONE_IDENTIFIER = Rejection(
+    "ambiguous", RELATIONSHIPS, "each must be with one person or object, identified in one way"
+)
 NOT_RELATIONSHIPS = Rejection(
     "invalid", RELATIONSHIPS, "must be an array of objects that each have identifiers"
 )
@@ -122,7 +128,7 @@ def _finder(
 
     def find(draft: Draft) -> dict[str, str]:
         columns = draft.columns
-        type_id = _text("object_type_id", columns.pop("object_type_id", None)) or default
+        type_id = _type_id(columns.pop(TYPE, None)) or default
         own = _text("object_id", columns.pop("object_id", None))
         given = _text("cio_object_id", columns.pop("cio_object_id", None))
         if only_one and own and given:
@@ -150,12 +156,27 @@ def _text(kind: str, value: object) -> str:
     return text
 
 
+def _type_id(value: object) -> str:
+    """Return the type of an object as the digits that Customer.io wants, empty if it is absent."""
+    text = _text(TYPE, value)
+    if text and not (text.isascii() and text.isdigit()):
+        raise Refused(NOT_A_TYPE)
+    return text
+
+
 def _relationship(given: object, default_type: str) -> dict[str, t.Any]:
     """Return a relationship with its identifiers as text, as Customer.io wants them."""
     identifiers = given.get("identifiers") if isinstance(given, dict) else None
     if not isinstance(given, dict) or not isinstance(identifiers, dict) or not identifiers:
         raise Refused(NOT_RELATIONSHIPS)
-    texts = {kind: text for kind, value in identifiers.items() if (text := _text(kind, value))}
+    type_id = _type_id(identifiers.get(TYPE)) or default_type
+    texts = {
+        kind: text
+        for kind, value in identifiers.items()
+        if kind != TYPE and (text := _text(kind, value))
+    }
+    if len(texts) != 1:
+        raise Refused(ONE_IDENTIFIER)
     if "object_id" in texts:
-        texts.setdefault("object_type_id", default_type)
+        texts[TYPE] = type_id
     return {**given, "identifiers": texts}

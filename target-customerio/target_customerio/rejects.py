@@ -153,6 +153,7 @@ class Rejects:
         self._pending_bytes = 0
         self._schemas: dict[str, bytes] = {}
         self._failed = False
+        self._is_kept = False
         with self._explained():
             local = path.removeprefix("file://")
             self._store: Store = (
@@ -160,9 +161,9 @@ class Rejects:
             )
 
     @property
-    def location(self) -> str:
-        """Where the rejected records lie."""
-        return self._store.location
+    def location(self) -> str | None:
+        """Where the rejected records lie; None as long as none does."""
+        return self._store.location if self._is_kept else None
 
     def write(self, record: SourceRecord, rejection: Rejection) -> None:
         """Take a rejected record over; `flush` makes it last.
@@ -219,6 +220,7 @@ class Rejects:
         with self._explained():
             self._store.add(b"".join(self._pending))
         self._failed = False
+        self._is_kept = True
         self._pending.clear()
         self._pending_bytes = 0
         if self._store.is_whole:

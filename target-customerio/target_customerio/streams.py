@@ -15,6 +15,13 @@ if t.TYPE_CHECKING:
 GLOB = frozenset("*?[")
 """Characters that make a name a pattern."""
 
+EXCLUDED_BY = {
+    "event_name": ("event_name_column", "event_names"),
+    "segment_id": ("segment_name",),
+    "collection_id": ("collection_name",),
+}
+"""Keys that say the same in another way, by key: an entry has one or the others."""
+
 IdentifierKind = t.Literal["id", "email", "phone", "cio_id", "anonymous_id"]
 
 
@@ -132,10 +139,18 @@ def read_entries(setting: Sequence[object]) -> list[StreamEntry]:
         msg = f"The setting `streams` is not right: {fault}."
         raise RunEnded(msg) from None
     for entry in entries:
-        if entry.event_name is not None and (entry.event_name_column or entry.event_names):
+        used = entry.used_keys()
+        for key, others in EXCLUDED_BY.items():
+            if key in used and (excluded := used.intersection(others)):
+                msg = (
+                    f"The entry of `streams` for '{entry.stream}' contradicts itself: drop `{key}`,"
+                    f" or {' and '.join(f'`{name}`' for name in sorted(excluded))}."
+                )
+                raise RunEnded(msg)
+        if entry.object_type_id is not None and not entry.object_type_id.isdecimal():
             msg = (
-                f"The entry of `streams` for '{entry.stream}' contradicts itself: `event_name` is "
-                "the name of every event; drop it, or `event_name_column` and `event_names`."
+                f"The entry of `streams` for '{entry.stream}' names a type of objects by something "
+                "else than a number: `object_type_id` must be one, such as `1`."
             )
             raise RunEnded(msg)
     return entries

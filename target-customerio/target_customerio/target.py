@@ -350,11 +350,13 @@ class TargetCustomerIO(CommandLineTarget):
             self._gatherings.flush()
             self._settle()
             gatherings = self._gatherings
-            undone = list(gatherings.finish() if end is None else gatherings.unfinished())
+            # A signal to a whole pipeline also ends the tap, and its end may be seen first.
+            is_whole = end is None and self._signals.received is None
+            undone = list(gatherings.finish() if is_whole else gatherings.unfinished())
             self._rejects.flush()
         except (RunEnded, DeliveryStopped) as failure:
             return RunEnded(str(failure))
-        if end is None and undone and not self._settings.dry_run:
+        if is_whole and undone and not self._settings.dry_run:
             return RunEnded(" ".join(undone))
         if undone:
             self.logger.warning(" ".join(undone))
@@ -371,7 +373,7 @@ class TargetCustomerIO(CommandLineTarget):
                 self.logger.info(line)
         for line in self._summary.warnings():
             self.logger.warning(line)
-        if self._rejects.count:
+        if self._rejects.location:
             self.logger.info(
                 "The rejected records lie in %s: mend the cause, then read them with --input.",
                 self._rejects.location,

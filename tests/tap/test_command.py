@@ -153,14 +153,30 @@ def test_each_fault_of_a_configuration_is_a_line(tap):
 
 
 @pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
-@pytest.mark.parametrize("content", ["{", "[]", "5", ""])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"[]", b"5", b"", b"\xff{}", b'{"a":' + b"[" * 100_000, b'{"a":' + b"9" * 5_000 + b"}"],
+    ids=range(7),
+)
 def test_a_file_that_is_no_json_object_is_one_line_and_exit_code_1(tap, option, content, tmp_path):
     path = tmp_path / "bad.json"
-    path.write_text(content)
+    path.write_bytes(content)
     ended = finish([*tap(), option, str(path)])
     assert ended.returncode == 1
     (line,) = errors(ended)
     assert option in line
+    assert "defect" not in line
+
+
+@pytest.mark.parametrize(
+    "state", [{"bookmarks": []}, {"bookmarks": None}, {"bookmarks": {"people": 5}}]
+)
+def test_a_state_of_another_kind_is_one_line(tap, state):
+    ended = finish(tap(state=state))
+    assert ended.returncode == 1
+    (line,) = errors(ended)
+    assert "--state" in line
+    assert "`bookmarks`" in line
 
 
 def test_a_catalog_of_another_kind_is_one_line(tap, tmp_path):

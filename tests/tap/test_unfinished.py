@@ -44,7 +44,7 @@ def people(fake):
 
 
 def test_a_mark_is_there_from_the_first_state_on_and_gone_with_the_last(fake, monkeypatch):
-    monkeypatch.setattr("tap_customerio.streams.base.STATE_SECONDS", 0.0)
+    monkeypatch.setattr("tap_customerio.reading.STATE_SECONDS", 0.0)
     pages = {"": {"newsletters": [{"id": 1}], "next": "a"}, "a": {"newsletters": [{"id": 2}]}}
     fake.routes["/v1/newsletters"] = lambda query: pages[query.get("start", "")]
     result = run(fake.url, "newsletters")
@@ -78,6 +78,53 @@ def test_a_parent_that_cannot_be_listed_leaves_what_its_children_had_reached(fak
     assert second.bookmark("segment_membership") == reached
 
 
+def segments(fake, *states):
+    """Segments in these states; one that is not finished has but one of its two members."""
+    fake.routes["/v1/segments"] = {
+        "segments": [{"id": number, "state": state} for number, state in enumerate(states, start=1)]
+    }
+    for number, state in enumerate(states, start=1):
+        members = [{"cio_id": "c1"}, {"cio_id": "c2"}][: 1 + (state == "finished")]
+        fake.routes[f"/v1/segments/{number}/membership"] = {"identifiers": members}
+
+
+def members(result):
+    found = result.records("segment_membership")
+    return sorted((row["segment_id"], row["cio_id"]) for row in found)
+
+
+def test_quirk_31_members_are_not_whole_while_a_segment_is_built_and_then_read_anew(fake):
+    settings = {"emit_activate_version_messages": True}
+    segments(fake, "finished", "build")
+    fake.routes["/v1/snippets"] = {"snippets": [{"name": "a"}]}
+    first = run(fake.url, "segment_membership", "snippets", **settings)
+    assert first.exit_code == 0
+    assert members(first) == [(1, "c1"), (1, "c2"), (2, "c1")]
+    assert not [m for m in first.of("ACTIVATE_VERSION") if m["stream"] == "segment_membership"]
+    # Every STATE after its records says so, those of later streams included.
+    assert first.bookmark("segment_membership") == {KEY: {"Note": "Not read to its end."}}
+    assert first.bookmark("snippets") == {}
+    again = run(fake.url, "segment_membership", state=first.state, **settings)
+    assert members(again) == members(first)
+    assert again.bookmark("segment_membership") == first.bookmark("segment_membership")
+    segments(fake, "finished", "finished")
+    whole = run(fake.url, "segment_membership", state=again.state, **settings)
+    assert members(whole) == [(1, "c1"), (1, "c2"), (2, "c1"), (2, "c2")]
+    assert whole.bookmark("segment_membership") == {}
+    assert len(whole.of("ACTIVATE_VERSION")) == 1
+
+
+def test_quirk_31_a_segment_that_was_being_built_before_a_cut_is_read_again_after_it(fake):
+    segments(fake, "finished", "build", "finished")
+    fake.routes["/v1/segments/3/membership"] = BROKEN
+    cut = run(fake.url, "segment_membership", max_concurrency=1)
+    assert members(cut) == [(1, "c1"), (1, "c2"), (2, "c1")]
+    segments(fake, "finished", "finished", "finished")
+    result = run(fake.url, "segment_membership", state=cut.state, max_concurrency=1)
+    assert {(2, "c1"), (2, "c2"), (3, "c1"), (3, "c2")} <= set(members(result))
+    assert result.bookmark("segment_membership") == {}
+
+
 @pytest.mark.parametrize(
     "old",
     [
@@ -106,7 +153,7 @@ def test_a_process_that_is_stopped_leaves_the_mark_in_its_last_state(tmp_path, f
     ):  # fmt: skip
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     code = (
-        "from tap_customerio.streams import base; base.STATE_SECONDS = 0.0;"
+        "from tap_customerio import reading; reading.STATE_SECONDS = 0.0;"
         "from tap_customerio.tap import TapCustomerIO; TapCustomerIO.cli()"
     )
     options = [f"--{name}={tmp_path / name}.json" for name in ("config", "catalog")]

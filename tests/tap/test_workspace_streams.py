@@ -7,8 +7,9 @@ import time_machine
 
 from tap_customerio import times
 from tap_customerio.streams.configuration import without_secrets
+from tap_customerio.streams.suppressions import SUPPRESSION_TYPES
 
-from .conftest import NOT_FOUND, run
+from .conftest import NOT_FOUND, UNROUTED, Reply, run
 
 NOW = times.to_seconds("2026-11-21T20:14:03Z")
 
@@ -176,6 +177,54 @@ def test_suppressions_of_named_domains(fake):
     found = {(row["domain"], row["email"]) for row in result.records("esp_suppressions")}
     assert found == {("one.example", "a@one.example"), ("two.example", "a@two.example")}
     assert len(result.of("RECORD")) == 8
+
+
+def lists(fake, replies):
+    """Answer for the types that are named, and say of the others that they do not exist."""
+    for kind in SUPPRESSION_TYPES:
+        fake.routes[f"/v1/esp/suppression/{kind}"] = replies.get(kind, NOT_FOUND)
+
+
+ONE = {"suppressions": [{"email": "a@example.com"}]}
+
+
+@pytest.mark.parametrize("domains", [[], ["one.example", "two.example"]])
+def test_a_list_of_suppressions_that_is_not_there_is_skipped_and_said(fake, caplog, domains):
+    lists(fake, {"bounces": ONE, "spam_reports": ONE, "invalid_emails": ONE})
+    result = run(
+        fake.url, "esp_suppressions", esp_suppression_domains=domains,
+        emit_activate_version_messages=True,
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert len(result.records("esp_suppressions")) == 3 * (len(domains) or 1)
+    assert caplog.text.count("There is no list of blocks") == (len(domains) or 1)
+    assert caplog.text.count("01REF") == (len(domains) or 1)
+    assert ("of the domain 'two.example'" in caplog.text) is bool(domains)
+    assert not result.of("ACTIVATE_VERSION")
+    assert result.bookmark("esp_suppressions")["progress_markers"]
+
+
+def test_a_list_that_an_earlier_run_did_not_find_deletes_nothing_either(fake):
+    settings = {"emit_activate_version_messages": True, "max_concurrency": 1}
+    lists(fake, {"bounces": ONE, "spam_reports": Reply(503, b""), "invalid_emails": ONE})
+    cut = run(fake.url, "esp_suppressions", **settings)
+    assert cut.exit_code == 1
+    lists(fake, dict.fromkeys(SUPPRESSION_TYPES, ONE))
+    fake.calls.clear()
+    result = run(fake.url, "esp_suppressions", state=cut.state, **settings)
+    assert result.exit_code == 0
+    assert "/v1/esp/suppression/blocks" not in fake.paths()
+    assert not result.of("ACTIVATE_VERSION")
+    assert run(fake.url, "esp_suppressions", **settings).of("ACTIVATE_VERSION")
+
+
+@pytest.mark.parametrize("reply", [NOT_FOUND, UNROUTED])
+def test_suppressions_without_any_list_or_at_a_wrong_address_are_an_error(fake, reply, caplog):
+    lists(fake, {"bounces": reply} if reply is UNROUTED else {})
+    result = run(fake.url, "esp_suppressions")
+    assert result.exit_code == 1
+    assert "answered 404" in caplog.text
+    assert result.bookmark("esp_suppressions")["progress_markers"]
 
 
 @pytest.mark.parametrize("created", [NOW, "2026-11-21T20:14:03Z", str(NOW)])

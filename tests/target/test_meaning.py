@@ -52,6 +52,24 @@ ULID = "01HB4HBDKTFWYZCK01DMRSWRFD"
         ("object_identify", {"name": "x"}, "required", "identifiers"),
         ("object_identify", {"object_id": "é" * 76}, "invalid", "identifiers.object_id"),
         ("object_identify", {"object_id": True}, "invalid", "identifiers.object_id"),
+        (
+            "object_identify",
+            {"object_id": 1, "object_type_id": "company"},
+            "invalid",
+            "identifiers.object_type_id",
+        ),
+        (
+            "object_identify",
+            {"object_id": 1, "cio_relationships": [{"identifiers": {"id": 1, "email": "a@b.c"}}]},
+            "ambiguous",
+            "cio_relationships",
+        ),
+        (
+            "person_identify",
+            {"id": 1, "cio_relationships": [{"identifiers": {"object_type_id": "1"}}]},
+            "ambiguous",
+            "cio_relationships",
+        ),
         ("object_identify", {"object_id": 1, "a": "x" * 1001}, "invalid", "attributes.a"),
         ("object_identify", {"object_id": 1, "n" * 151: 1}, "invalid", "attributes"),
         (

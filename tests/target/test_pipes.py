@@ -164,6 +164,18 @@ def test_rejects_that_cannot_be_written_stop_the_run_before_their_state(run, sin
     assert done.exit_code == 1
     assert done.states == ['{"before": true}']
     assert "`rejected_records_path`" in done.error
+    assert "rejected records lie in" not in done.log
+
+
+def test_no_schema_of_a_mirror_may_bring_only_what_is_new(run, singer, simulator):
+    into = {"stream": "vip", "operation": "segment_mirror", "segment_name": "VIP"}
+    app = {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
+    again = singer.SCHEMA("vip", {"id": "string"}) | {"bookmark_properties": ["updated_at"]}
+    messages = [singer.SCHEMA("vip", {"id": "string"}), singer.RECORD("vip", id="1"), again]
+    done = run([*messages, singer.STATE(done=1)], streams=[into | {"create_missing": True}], **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert "bookmark_properties" in done.error
+    assert not [call for call in simulator.calls() if "_customers" in call["path"]]
 
 
 RECORD = b'{"type":"RECORD","stream":"person_identify",'

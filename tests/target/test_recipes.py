@@ -153,3 +153,40 @@ def test_workspace_to_workspace(customerio_simulator, simulator, configure, tmp_
         assert arrived[event["id"]]["name"] == event["name"]
     for person in simulator.people().values():
         assert "attributes" not in person["attributes"]
+
+
+def test_workspace_to_workspace_leaves_nothing_of_an_event_behind(run, singer, simulator):
+    """Rows as the API has them: what nobody said is absent, and an event may say anything."""
+    data = {"email": "gift@example.com", "timestamp": 5, "event_name": "x", "person_id": "y"}
+    data |= {"customer_id": 4, "event_id": "z", "occurred_at": "soon", "id": "o1"}
+    time = {"type": "string", "format": "date-time"}
+    free = {"type": ["object", "null"]}
+    event = {"type": "event", "timestamp": "2024-04-19T00:00:00Z", "customer_id": None}
+    known_by_email = {"cio_id": "a2", "email": "b@example.com"}
+    done = run(
+        [
+            singer.SCHEMA("people", {"cio_id": "string", "id": "string", "email": "string",
+                                     "attributes": free}, ["cio_id"]),
+            singer.RECORD("people", cio_id="a1", id="1", attributes={"plan": "x"}),
+            singer.RECORD("people", cio_id="a2", email="b@example.com", attributes={"plan": "y"}),
+            singer.RECORD("people", cio_id="a3", attributes={"plan": "z"}),
+            singer.SCHEMA("activities", {"id": "string", "type": "string", "timestamp": time,
+                                         "name": "string", "customer_id": {},
+                                         "customer_identifiers": free, "data": free}, ["id"]),
+            singer.RECORD("activities", **event, id="01HVSNKT007A9FTPRA7NYJE3C1", name="of nobody",
+                          customer_identifiers=None, data=data),
+            singer.RECORD("activities", **event, id="01HVSNKT007A9FTPRA7NYJE3C2", name="Bought",
+                          customer_identifiers=known_by_email, data=data),
+            singer.RECORD("activities", **event | {"customer_id": "1"}, name="Left", data=None,
+                          id="01HVSNKT007A9FTPRA7NYJE3C3", customer_identifiers=None),
+        ],
+        **recipe('"spread"'),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.log
+    assert len(simulator.people()) == 2
+    events = {event["name"]: event for event in simulator.events()}
+    assert events.keys() == {"Bought", "Left"}
+    assert events["Bought"]["id"] == "01HVSNKT007A9FTPRA7NYJE3C2"
+    assert events["Bought"]["identifiers"] == {"email": "b@example.com"}
+    assert events["Bought"]["timestamp"] == 1713484800
+    assert events["Bought"]["attributes"] == data

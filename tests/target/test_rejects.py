@@ -57,6 +57,7 @@ def test_the_file_is_a_singer_stream_with_the_reason_beside_the_record(tmp_path)
 def test_the_file_is_made_at_the_first_reject_and_for_its_owner_alone(tmp_path):
     rejects = make(tmp_path / "folder")
     rejects.flush()
+    assert rejects.location is None
     assert not (tmp_path / "folder").exists()
     rejects.write(received(line(1)), WHY)
     rejects.flush()
@@ -98,6 +99,7 @@ def test_what_cannot_be_written_stays_so(tmp_path):
     for _ in range(2):
         with pytest.raises(RunEnded, match="cannot be written"):
             rejects.flush()
+        assert rejects.location is None
     (tmp_path / "folder").unlink()
     with pytest.raises(RunEnded, match="an earlier attempt failed"):
         rejects.flush()
@@ -131,6 +133,8 @@ def test_objects_come_in_parts_that_each_can_be_read_alone():
 
 def test_a_file_url_is_a_local_folder(tmp_path):
     rejects = make(f"file://{tmp_path}/folder")
+    rejects.write(received(line(1)), WHY)
+    rejects.flush()
     assert rejects.location == str(tmp_path / "folder" / "run.singer.jsonl")
 
 

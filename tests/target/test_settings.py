@@ -187,7 +187,7 @@ def test_about_and_version_need_no_configuration(call):
         ('{"site_id": "a", "track_api_key": 73551}', "`track_api_key` must be of the type string"),
         ('{"site_id": "a"', "not a JSON object"),
         ('["73551"]', "not a JSON object"),
-        (None, "cannot be read"),
+        (None, "cannot be read (No such file or directory)"),
         ('{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}', "stream_maps"),
         (
             '{"site_id": "a", "track_api_key": "b", "flattening_enabled": true}',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import pytest
 
 from target_customerio.errors import Interrupted
 from target_customerio.signals import Signals
+from target_customerio.target import TargetCustomerIO
 
 from .conftest import COMMAND, as_lines, record, schema, state
 
@@ -135,6 +137,36 @@ def test_a_second_signal_ends_the_process_at_once(start_target, simulator):
     exit_code, states, _ = finish(process)
     assert exit_code == -signal.SIGTERM
     assert states == []
+
+
+class EndingInput(io.BytesIO):
+    """An input at whose end something happens."""
+
+    def __init__(self, content: bytes, happens) -> None:
+        super().__init__(content)
+        self._happens = happens
+
+    def read1(self, size=-1):
+        chunk = super().read1(size)
+        if not chunk:
+            self._happens()
+        return chunk
+
+
+def test_a_signal_that_comes_with_the_end_lets_no_mirror_act(configure, simulator, capsys):
+    # Ctrl-C ends tap and target: the pipe may be seen closed before the signal is.
+    into = {"stream": "vip", "operation": "segment_mirror", "segment_name": "VIP"}
+    app = {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
+    file = configure(streams=[into | {"create_missing": True}], **app)
+    target = TargetCustomerIO(config=json.loads(file.read_text()))
+    lines = [schema("vip", {"id": "string"}), record("vip", id="1"), state(done=1)]
+    source = EndingInput(
+        as_lines(lines), lambda: setattr(target._signals, "received", signal.SIGTERM)
+    )
+    with pytest.raises(Interrupted):
+        target.listen(source)
+    assert not [call for call in simulator.calls() if "_customers" in call["path"]]
+    assert not capsys.readouterr().out
 
 
 def feed(process, lines):

@@ -36,6 +36,9 @@ def test_a_null_is_a_key_left_out():
         ("a", "Expected `object`"),
         ({"stream": "a", "event_name": "x", "event_name_column": "y"}, "contradicts itself"),
         ({"stream": "a", "event_name": "x", "event_names": {"y": "z"}}, "contradicts itself"),
+        ({"stream": "a", "segment_id": 1, "segment_name": "y"}, "`segment_id`, or `segment_name`"),
+        ({"stream": "a", "collection_id": 1, "collection_name": "y"}, "contradicts itself"),
+        ({"stream": "a", "object_type_id": "company"}, "`object_type_id` must be"),
     ],
 )
 def test_an_entry_that_is_not_right_ends_the_run_with_one_sentence(entry, text):

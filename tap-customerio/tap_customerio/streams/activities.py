@@ -121,11 +121,9 @@ class Activities(CustomerIOStream):
         return row
 
     @override
-    def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
-        for records in super()._records(rows, chain):
-            if chain.remembered:
-                self._note_newest()
-            yield records
+    def records_made(self, records: t.Sequence[Record], chain: Chain) -> None:
+        if chain.remembered:
+            self._note_newest()
 
     @override
     def chain_ended(self, end: End) -> None:

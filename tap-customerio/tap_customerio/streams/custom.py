@@ -11,7 +11,7 @@ import msgspec
 from tap_customerio import definitions
 from tap_customerio.errors import UnreadableAnswerError
 from tap_customerio.pagination import offset, start_token, unpaged
-from tap_customerio.streams.base import CustomerIOStream, FanOutStream
+from tap_customerio.streams.base import CustomerIOStream, FanOutStream, ParentStream
 from tap_customerio.streams.schema import free_object, record
 
 if sys.version_info >= (3, 12):
@@ -76,6 +76,12 @@ class CustomStream(CustomerIOStream):
         return {name: value for name, value in chain.ids.items() if name in declared} | row
 
 
+class CustomList(CustomStream, ParentStream):
+    """A list that may be asked for beside others."""
+
+    keeps = ()
+
+
 class CustomFanOut(CustomStream, FanOutStream):
     """A list for each record of a parent."""
 
@@ -132,7 +138,7 @@ def _make(definition: Definition, parent: type[CustomerIOStream] | None) -> type
         "schema": _schema(definition, parent),
     }
     if parent is None:
-        return type("CustomStream", (CustomStream,), details)
+        return type("CustomStream", (CustomList,), details)
     return type("CustomStream", (CustomFanOut,), {**details, "parent": parent})
 
 

@@ -142,11 +142,9 @@ class People(AttributesStream):
         return [] if self._preferences is None else [self._preferences]
 
     @override
-    def _records(self, rows: t.Sequence[Row], chain: Chain) -> t.Iterator[list[Record]]:
-        for people in super()._records(rows, chain):
-            if self._preferences is not None:
-                self._preferences.hand_on(people)
-            yield people
+    def records_made(self, records: t.Sequence[Record], chain: Chain) -> None:
+        if self._preferences is not None:
+            self._preferences.hand_on(records)
 
 
 class PeopleSubscriptionPreferences(AttributesStream):
@@ -196,7 +194,7 @@ class PeopleSubscriptionPreferences(AttributesStream):
         Args:
             people: Records of people.
         """
-        self._write([self._shape(_preferences(person)) for person in people])
+        self.write([self.shape(_preferences(person)) for person in people])
         self._tally.rows += len(people)
 
     # What the SDK does when it is this stream's turn.

@@ -12,7 +12,8 @@ import msgspec
 from tap_customerio.errors import UnreadableAnswerError, VanishedError
 from tap_customerio.fetch import Chain, End, Row
 from tap_customerio.pagination import start_token
-from tap_customerio.streams.base import CustomerIOStream, RecentKeys
+from tap_customerio.reading import RecentKeys
+from tap_customerio.streams.base import CustomerIOStream
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -85,9 +86,9 @@ class SearchStream(CustomerIOStream, abc.ABC):
         return str(found[self.found_by]) if found.get(self.found_by) else None
 
     @override
-    def _mark(self, row: Row) -> str | None:
+    def mark(self, row: Row) -> str | None:
         name = self._name(row)
-        return None if name is None else super()._mark(dict.fromkeys(self.primary_keys, name))
+        return None if name is None else super().mark(dict.fromkeys(self.primary_keys, name))
 
     @override
     def chain_ended(self, end: End) -> None:

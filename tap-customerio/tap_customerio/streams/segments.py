@@ -78,19 +78,24 @@ class SegmentMembership(FanOutStream):
 
     @override
     def chains(self) -> t.Sequence[Chain]:
-        unfinished = self._unfinished()
+        segments = self.parents()
+        unfinished = sum(not _is_built(segment) for segment in segments)
         if unfinished:
             self.logger.warning(
                 "%d segments are still being built: their members are incomplete.", unfinished
             )
-        return super().chains()
+        # One that was being built when it was read has other members when a cut run goes on.
+        return [
+            self.chain(ids=self.ids(segment), remembered=_is_built(segment)) for segment in segments
+        ]
 
     @override
     def complete(self) -> bool:
-        return not self._unfinished()
+        return all(map(_is_built, self.parents()))
 
-    def _unfinished(self) -> int:
-        return sum(row["state"] not in {FINISHED, None} for row in self.parents())
+
+def _is_built(segment: Record) -> bool:
+    return segment["state"] in {FINISHED, None}
 
 
 class SegmentUsage(FanOutStream):

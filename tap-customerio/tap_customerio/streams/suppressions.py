@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
+from tap_customerio.errors import VanishedError
 from tap_customerio.pagination import offset
 from tap_customerio.streams.base import CustomerIOStream
 from tap_customerio.streams.schema import moment, record, text, text_key
@@ -15,11 +16,14 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from tap_customerio.fetch import Chain
+    from tap_customerio.fetch import Chain, End
     from tap_customerio.shape import Record
 
 SUPPRESSION_TYPES: t.Final = ("bounces", "blocks", "spam_reports", "invalid_emails")
 """Why the provider suppresses an address; each is a list of its own."""
+
+MISSING: t.Final = "missing"
+"""The note that a list was not there: an earlier run may have met it."""
 
 
 class EspSuppressions(CustomerIOStream):
@@ -44,14 +48,18 @@ class EspSuppressions(CustomerIOStream):
         moment("created", "When it was suppressed"),
     )
 
+    @property
     @override
-    def _announces_deletes(self) -> bool:
+    def replaceable(self) -> bool:
         # Only a list of all domains holds all that there is.
-        return super()._announces_deletes() and not self.tap.settings.esp_suppression_domains
+        return super().replaceable and not self.tap.settings.esp_suppression_domains
+
+    _lists: int = 0
 
     @override
     def chains(self) -> t.Sequence[Chain]:
         domains = self.tap.settings.esp_suppression_domains or ("",)
+        self._lists = len(SUPPRESSION_TYPES) * len(domains)
         return [
             self.chain(
                 ids={"suppression_type": kind},
@@ -66,3 +74,24 @@ class EspSuppressions(CustomerIOStream):
     def prepare(self, row: Record, chain: Chain) -> Record | None:
         row["domain"] = chain.subject
         return super().prepare(row, chain)
+
+    @override
+    def chain_ended(self, end: End) -> None:
+        # The documents of some years know two of the types alone, and an empty list is a 200: a
+        # list that is not there is one that this workspace has not. Without any, the stream fails.
+        if isinstance(end.error, VanishedError) and self._lists > 1:
+            self._lists -= 1
+            self.progress.notes[MISSING] = "yes"
+            self.logger.warning(
+                "There is no list of %s%s here: it is skipped (reference %s).",
+                end.chain.ids["suppression_type"],
+                f" of the domain {end.chain.subject!a}" if end.chain.subject else "",
+                end.error.reference or "none",
+            )
+            return
+        super().chain_ended(end)
+
+    @override
+    def complete(self) -> bool:
+        # No document says what a 404 means here: it is no reason to delete anything.
+        return MISSING not in self.progress.notes
