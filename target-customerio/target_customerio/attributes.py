@@ -99,6 +99,9 @@ def preferences() -> StepKind:
             if not isinstance(given, dict):
                 field = f"attributes.{PREFERENCES}"
                 raise Refused(Rejection("invalid", field, "preferences must be an object"))
+            topics = given.get(TOPICS)
+            if topics is not None and not _is_choice_of_topics(topics):
+                raise Refused(NOT_TOPICS)
             for path, choice in _leaves(name, given):
                 if choice is not None or send_nulls:
                     draft.attributes[path] = choice
@@ -109,6 +112,16 @@ def preferences() -> StepKind:
 
 
 PREFERENCES = "cio_subscription_preferences"
+TOPICS = "topics"
+NOT_TOPICS = Rejection(
+    "invalid", f"attributes.{PREFERENCES}.{TOPICS}", "topics must be an object of true and false"
+)
+
+
+def _is_choice_of_topics(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        choice is None or isinstance(choice, bool) for choice in value.values()
+    )
 
 
 def update_only() -> StepKind:
@@ -161,16 +174,17 @@ def _taker(context: StreamContext, never: str | None) -> Step:
     def take(draft: Draft) -> None:
         columns, found = draft.columns, draft.attributes
         if keeps_names and draft.shape.is_foreseen:
-            if not send_nulls:
-                for column in draft.shape.nulls:
-                    columns.pop(column, None)
-            draft.attributes = {**found, **columns} if found else columns
-            return
-        for column, value in columns.items():
-            if value is not None or send_nulls:
-                name = names[column] if column in names else name_of(column)
-                if name is not None:
-                    found[name] = value
+            for column in () if send_nulls else draft.shape.nulls:
+                columns.pop(column, None)
+        else:
+            columns = {
+                name: value
+                for column, value in columns.items()
+                if (value is not None or send_nulls)
+                and (name := names[column] if column in names else name_of(column)) is not None
+            }
+        # What steps found is what the user asked for by name; a column may happen to have the same.
+        draft.attributes = {**found, **columns, **found} if found else columns
 
     return take
 

@@ -185,7 +185,8 @@ class _EventId:
     def _refuse_if_taken(self, draft: Draft) -> None:
         """Refuse an id that another event has: Customer.io would drop this one in silence."""
         what = [draft.item["name"], draft.identifier, self._whole(draft)]
-        if not self._brought.note(draft.item["id"], hash(encode_canonically(what))):
+        own = draft.item["id"].upper()  # a ULID is the same in either case
+        if not self._brought.note(own, hash(encode_canonically(what))):
             raise Refused(Rejection("id_taken", self._column, ID_TAKEN))
 
 

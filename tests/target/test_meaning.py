@@ -204,6 +204,24 @@ def test_preferences_that_name_no_topic_take_none_away(workshop, value, send_nul
     assert "cio_subscription_preferences" not in item.get("attributes", {})
 
 
+@pytest.mark.parametrize("topics", [[1], "topic_1", {"topic_1": "yes"}, {"topic_1": 1}, False])
+def test_topics_that_are_no_choice_are_refused_or_they_would_replace_all(workshop, topics):
+    record = {"id": 1, "cio_subscription_preferences": {"topics": topics}}
+    refusal = workshop().rejection("person_identify", record)
+    assert refusal.field == "attributes.cio_subscription_preferences.topics"
+
+
+@pytest.mark.parametrize("exclude", [[], ["x"]])
+def test_an_identifier_by_setting_keeps_its_name_from_a_column(workshop, exclude):
+    identifiers = {"id": "account", "email": "mail"}
+    entry = {"stream": "s", "operation": "person_identify", "identifiers": identifiers}
+    streams = [entry | {"attributes": {"exclude": exclude}}]
+    record = {"account": 1, "mail": "named@b.c", "email": "other@b.c", "plan": "p"}
+    item = workshop(streams=streams).item("s", record, {name: {} for name in record})
+    assert item["identifiers"] == {"id": "1"}
+    assert item["attributes"] == {"email": "named@b.c", "plan": "p"}
+
+
 def spreading(operation, **keys):
     attributes = {"spread": ["data"], **keys}
     return [{"stream": "s", "operation": operation, "attributes": attributes}]
@@ -316,6 +334,15 @@ def test_quirk_49_one_id_for_two_events_is_refused(workshop, event_id):
     assert shop.item_of(route, again) == first | {"attributes": {"amount": 1.0}}
     with pytest.raises(Exception, match="another event of this run has the same id"):
         shop.item_of(route, event | {"amount": 2})
+
+
+def test_quirk_49_a_ulid_is_the_same_in_either_case(workshop):
+    shop = workshop()
+    (route,) = shop.plan("person_event")
+    event = {"person_id": 1, "event_name": "e", "event_id": ULID}
+    shop.item_of(route, event)
+    with pytest.raises(Exception, match="another event of this run has the same id"):
+        shop.item_of(route, event | {"event_id": ULID.lower(), "amount": 2})
 
 
 def test_ids_are_remembered_as_long_as_is_said():
