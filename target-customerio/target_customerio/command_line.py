@@ -57,7 +57,8 @@ class CommandLineTarget(Target):
         # A null is a setting left out: some callers can say it no other way.
         self._config = {name: value for name, value in self._config.items() if value is not None}
         validator = JSONSchemaValidator(self.config_jsonschema)
-        faults = [describe_fault(fault) for fault in validator.iter_errors(self._config)]
+        found = map(describe_fault, validator.iter_errors(self._config))
+        faults = list(dict.fromkeys(found))  # one a missing setting, each of which names them all
         if faults and raise_errors:
             msg = " ".join(faults)
             raise ConfigValidationError(msg, errors=faults, schema=self.config_jsonschema)

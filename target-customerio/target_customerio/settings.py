@@ -442,7 +442,7 @@ def describe_fault(fault: ValidationError) -> str:
     if fault.validator == "required":
         missing = [name for name in rule if name not in t.cast("t.Any", fault.instance)]
         of = f" of `{where}`" if where else ""
-        return f"The setting `{', '.join(missing)}`{of} is required."
+        return " ".join(f"The setting `{name}`{of} is required." for name in missing)
     wanted = RULES.get(str(fault.validator), "must satisfy its {keyword}: {rule}").format(
         keyword=fault.validator, rule=", ".join(map(str, rule)) if isinstance(rule, list) else rule
     )

@@ -108,9 +108,11 @@ def test_a_setting_that_is_not_valid_is_named_and_its_value_never_shown(config, 
     assert "73551" not in shown
 
 
-def test_a_missing_setting_is_named():
-    with pytest.raises(ConfigValidationError, match="`track_api_key` is required"):
-        TargetCustomerIO(config={"site_id": "x"})
+def test_each_missing_setting_is_named_once():
+    with pytest.raises(ConfigValidationError) as error:
+        TargetCustomerIO(config={})
+    expected = "The setting `site_id` is required. The setting `track_api_key` is required."
+    assert str(error.value) == expected
 
 
 @pytest.mark.parametrize(
