@@ -1,4 +1,4 @@
-"""Fixtures of the whole-pipe tests: wheels, and a Meltano project whose plugins are installed."""
+"""Fixtures of the whole-pipe tests: what is published, and a Meltano project with its plugins."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BIN = Path(sys.executable).parent
 def pytest_collection_modifyitems(items):
     """Keep tests that share an installation on one worker of xdist."""
     for item in items:
-        for shared in {"installed_project", "wheels"} & set(getattr(item, "fixturenames", ())):
+        for shared in {"installed_project", "built"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(shared))
 
 
@@ -97,12 +97,16 @@ def uv():
 
 
 @pytest.fixture(scope="session")
-def wheels(uv, root, tmp_path_factory):
-    """The wheel of each package, by its name."""
-    folder = tmp_path_factory.mktemp("wheels")
-    run_program(uv, "build", "--quiet", "--wheel", "--all-packages", "--out-dir", folder, cwd=root)
+def built(uv, root, tmp_path_factory):
+    """What a release publishes: the sdist of each package, and the wheel that is built from it."""
+    folder = tmp_path_factory.mktemp("built")
+    run_program(uv, "build", "--quiet", "--all-packages", "--out-dir", folder, cwd=root)
     return {
-        package: next(folder.glob(f"{package.replace('-', '_')}-*.whl")) for package in PACKAGES
+        kind: {
+            package: next(folder.glob(f"{package.replace('-', '_')}-*{ending}"))
+            for package in PACKAGES
+        }
+        for kind, ending in {"sdist": ".tar.gz", "wheel": ".whl"}.items()
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from importlib.metadata import version
 
@@ -25,11 +26,12 @@ def repository(root, tmp_path_factory, run):
     return folder
 
 
-@pytest.fixture(params=["wheel", "folder", "editable", "git"])
-def requirement(request, package, root, repository, wheels):
+@pytest.fixture(params=["wheel", "sdist", "folder", "editable", "git"])
+def requirement(request, package, root, repository, built):
     """What is given to pip: one of the forms in which a package is installed."""
     return {
-        "wheel": [wheels[package]],
+        "wheel": [built["wheel"][package]],
+        "sdist": [built["sdist"][package]],
         "folder": [root / package],
         "editable": ["--editable", root / package],
         "git": [f"{package} @ git+file://{repository}#subdirectory={package}"],
@@ -51,14 +53,27 @@ def test_installs_alone_and_runs(package, requirement, uv, run, tmp_path):
 
 
 @each_package
-def test_the_wheel_holds_the_package_and_nothing_else(package, wheels):
-    module, information = package.replace("-", "_"), wheels[package].name.split("-py3")[0]
-    names = zipfile.ZipFile(wheels[package]).namelist()
+def test_the_wheel_holds_the_package_and_nothing_else(package, built):
+    module, information = package.replace("-", "_"), built["wheel"][package].name.split("-py3")[0]
+    names = zipfile.ZipFile(built["wheel"][package]).namelist()
 
     assert {name.partition("/")[0] for name in names} == {module, f"{information}.dist-info"}
     assert f"{module}/py.typed" in names
     assert f"{information}.dist-info/licenses/LICENSE" in names
     assert not [name for name in names if name.endswith((".pyc", ".singer", ".jsonl"))]
+
+
+@each_package
+def test_the_sdist_holds_what_the_wheel_is_built_from_and_nothing_else(package, built):
+    with tarfile.open(built["sdist"][package]) as archive:
+        paths = archive.getnames()
+    top, module = built["sdist"][package].name.removesuffix(".tar.gz"), package.replace("-", "_")
+    wheel = zipfile.ZipFile(built["wheel"][package]).namelist()
+    code = {f"{top}/{name}" for name in wheel if name.startswith(f"{module}/")}
+
+    # git's list is put there by the build backend.
+    others = {"LICENSE", "README.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert set(paths) == code | {f"{top}/{name}" for name in others}
 
 
 def test_pip_itself_installs_all_three_side_by_side(root, uv, run, tmp_path):
