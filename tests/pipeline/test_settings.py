@@ -9,6 +9,8 @@ import sys
 import pytest
 import yaml
 
+from .conftest import readme_block
+
 PLUGINS = {"tap-customerio": "extractors", "target-customerio": "loaders"}
 SECRETS = {
     "tap-customerio": {"app_api_key", "rate_limit_store"},
@@ -82,6 +84,22 @@ def test_the_readme_has_a_row_for_every_setting(plugin, about, root):
     rows = re.findall(r"^\| ?`([a-z_]+)`", (root / plugin / "README.md").read_text(), re.MULTILINE)
 
     assert set(about) <= set(rows)
+
+
+def test_the_entry_of_the_readme_is_that_of_meltano_yml_but_shorter(plugin, entry, declared, root):
+    block = readme_block(root / plugin / "README.md", "yaml", f"pip_url: {plugin} ")
+    (short,) = yaml.safe_load(block)["plugins"][PLUGINS[plugin]]
+
+    assert short["pip_url"] == plugin
+    assert sorted(short["capabilities"]) == sorted(entry["capabilities"])
+    for name in ("name", "namespace", "executable"):
+        assert short[name] == entry[name]
+    for setting in short["settings"]:
+        full = declared[setting["name"]]
+        assert setting["kind"] in {full["kind"], "string"}
+        assert setting.get("sensitive", False) == full["sensitive"]
+    assert set(short["config"]) <= {setting["name"] for setting in short["settings"]}
+    assert set(short.get("select", ())) <= set(entry.get("select", ()))
 
 
 def test_the_generator_has_nothing_to_write(plugin, root, run):
