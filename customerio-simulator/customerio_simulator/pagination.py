@@ -106,6 +106,9 @@ class Page(t.Generic[T]):
         return {} if self.next is None else {"next": self.next}
 
 
+# Rows of a page without `limit`, and the most. Documented for messages, activities, memberships and
+# the search; the most also for newsletters and opt-outs. The ten of actions were seen. Where none
+# is declared (senders, objects, relationships, errors of triggers), as in lists like them.
 MESSAGES = Dialect(50, 1000, prefix="v20:", restarts=True)
 ACTIVITIES = Dialect(10, 100, encoded=False, base=900_000_000_000_000_000, trailing=True)
 NEWSLETTERS = Dialect(50, 100, trailing=True)

@@ -13,6 +13,7 @@ EASTERN = dt.timezone(dt.timedelta(hours=-5))
 """The zone of every boundary that nobody named one for: EST, without daylight saving time."""
 
 HOUR = 3600
+DAY = 24 * HOUR
 DAYS_OF_A_WEEK = 7
 MONTHS_OF_A_YEAR = 12
 

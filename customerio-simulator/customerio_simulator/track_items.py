@@ -35,6 +35,7 @@ LATEST_TIME = 10**14
 PERSON_IDENTIFIERS = ("id", "email", "phone", "cio_id")
 METRICS = ("opened", "converted", "delivered")
 PLATFORMS = ("ios", "android")
+"""What names a person, what came of a delivery, and kinds of devices (all documented)."""
 
 
 @dataclass(frozen=True)

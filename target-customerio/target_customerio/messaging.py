@@ -18,6 +18,8 @@ from target_customerio.steps import (
 from target_customerio.times import NANOSECONDS
 
 PLATFORMS = ("ios", "android")
+"""The kinds of devices that Customer.io takes (documented)."""
+
 METRICS = ("opened", "converted", "delivered")
 """The events of a delivery that Customer.io takes (documented)."""
 

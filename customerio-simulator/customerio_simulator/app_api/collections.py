@@ -45,7 +45,11 @@ def replace_content(call: Call) -> Row:
 
 
 def create(call: Call) -> Row:
-    """Create a collection."""
+    """Create a collection.
+
+    Raises:
+        AppError: The name or the rows are missing, or there are too many collections.
+    """
     order, table = _order(call), call.workspace.tables["collections"]
     if not order.name or not order.name.strip() or order.content is None:
         raise AppError(400)
@@ -57,7 +61,11 @@ def create(call: Call) -> Row:
 
 
 def change(call: Call) -> Row:
-    """Rename a collection, or replace its rows, or both."""
+    """Rename a collection, or replace its rows, or both.
+
+    Raises:
+        AppError: There is no such collection, or its new name is empty.
+    """
     order, row = _order(call), parent(call, "collections")
     if order.name is not None and not order.name.strip():
         raise AppError(400)

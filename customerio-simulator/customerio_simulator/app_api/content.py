@@ -71,7 +71,11 @@ def newsletter_contents(call: Call) -> Row:
 
 
 def one_newsletter_content(call: Call) -> Row:
-    """Return one content of a newsletter."""
+    """Return one content of a newsletter.
+
+    Raises:
+        AppError: There is no such newsletter or content.
+    """
     newsletter, wanted = parent(call, "newsletters"), call.number("content")
     if wanted not in (newsletter["content_ids"] or []):
         raise AppError(404)
@@ -96,7 +100,11 @@ def broadcast_triggers(call: Call) -> Row:
 
 
 def broadcast_trigger(call: Call) -> Row:
-    """Return one trigger, in no envelope."""
+    """Return one trigger, in no envelope.
+
+    Raises:
+        AppError: There is no such broadcast or trigger.
+    """
     triggers, broadcast = call.workspace.triggers, parent(call, "broadcasts")["id"]
     wanted = call.number("trigger")
     if not 0 < wanted <= triggers.count(broadcast):

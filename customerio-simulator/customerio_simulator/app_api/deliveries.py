@@ -74,7 +74,11 @@ def delivery(row: Row, now: int, *, tracked: bool = False) -> Row:
 
 
 def message(call: Call) -> Row:
-    """Return one delivery."""
+    """Return one delivery.
+
+    Raises:
+        AppError: There is no such delivery.
+    """
     tables, key = call.workspace.tables, call.path["id"]
     row = tables["messages"].get(key) or tables["drafts"].get(key)
     if row is None:

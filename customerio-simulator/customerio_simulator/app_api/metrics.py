@@ -199,7 +199,11 @@ def _links(find: Callable[[Call], Measured]) -> Endpoint:
 
 
 def journeys(call: Call) -> Row:
-    """Count journeys by when they started; `start`, `end` and a resolution are required."""
+    """Count journeys by when they started; `start`, `end` and a resolution are required.
+
+    Raises:
+        AppError: There is no such campaign, or a parameter is missing or wrong.
+    """
     measured = FOUND_BY_PATH["/campaigns/{id}"](call)
     start, end = call.integer("start"), call.integer("end")
     period = _resolution(call.query.get("res") or call.query.get("resolution"))

@@ -17,7 +17,11 @@ if t.TYPE_CHECKING:
 
 
 def search_objects(call: Call) -> Row:
-    """Find objects of a type by a filter; the next page begins with this one's last object."""
+    """Find objects of a type by a filter; the next page begins with this one's last object.
+
+    Raises:
+        AppError: The type is missing, or the filter is outside the grammar.
+    """
     body, workspace = call.object(), call.workspace
     kind = body.get("object_type_id")
     if not isinstance(kind, str):

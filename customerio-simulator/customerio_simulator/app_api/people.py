@@ -33,7 +33,11 @@ def named(call: Call, found: Sequence[Row]) -> Row:
 
 
 def find_customers(call: Call) -> Row:
-    """Find people by e-mail address."""
+    """Find people by e-mail address.
+
+    Raises:
+        AppError: No address is asked for.
+    """
     if not call.query.get("email"):
         raise AppError(400)
     people = call.workspace.people
@@ -42,7 +46,11 @@ def find_customers(call: Call) -> Row:
 
 
 def search_customers(call: Call) -> Row:
-    """Find people by a filter."""
+    """Find people by a filter.
+
+    Raises:
+        AppError: The filter is outside the grammar.
+    """
     body, workspace = call.object(), call.workspace
     try:
         matches = compile_filter(body.get("filter"), PERSON, workspace.members_of)
@@ -56,7 +64,11 @@ def search_customers(call: Call) -> Row:
 
 
 def customers_attributes(call: Call) -> Row:
-    """Return the attributes of up to 100 people; unknown ones are left out, 200 all the same."""
+    """Return the attributes of up to 100 people; unknown ones are left out, 200 all the same.
+
+    Raises:
+        AppError: There are no ids or too many.
+    """
     ids = call.object().get("ids")
     if not isinstance(ids, list) or not 0 < len(ids) <= ATTRIBUTES_AT_ONCE:
         raise AppError(400)
@@ -119,7 +131,11 @@ def _wanted_topics(workspace: Workspace, person: Row) -> dict[str, bool]:
 
 
 def named_in_path(call: Call) -> Row:
-    """Return the person whom the path names; an internal id may carry the prefix `cio_`."""
+    """Return the person whom the path names; an internal id may carry the prefix `cio_`.
+
+    Raises:
+        AppError: There is no such person, or no such kind of id.
+    """
     people, kind, value = call.workspace.people, _id_type(call), call.path["id"]
     if kind == "cio_id" or value.startswith("cio_"):
         kind, value = "cio_id", value.removeprefix("cio_")

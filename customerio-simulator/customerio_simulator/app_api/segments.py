@@ -58,7 +58,11 @@ def used_by(call: Call) -> Row:
 
 
 def create(call: Call) -> Row:
-    """Create a manual segment; the answer says "events" for its state, and it is ready at once."""
+    """Create a manual segment; the answer says "events" for its state, and it is ready at once.
+
+    Raises:
+        AppError: The name is missing.
+    """
     wanted = call.object().get("segment")
     if not isinstance(wanted, dict) or not str(wanted.get("name") or "").strip():
         raise AppError(400)
@@ -83,7 +87,11 @@ def create(call: Call) -> Row:
 
 
 def delete(call: Call) -> None:
-    """Delete a manual segment."""
+    """Delete a manual segment.
+
+    Raises:
+        AppError: There is no such segment, or it is none that was made by hand.
+    """
     row = parent(call, "segments")
     if row["type"] != "manual":
         raise AppError(400)

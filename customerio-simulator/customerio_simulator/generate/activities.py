@@ -7,13 +7,13 @@ import typing as t
 from customerio_simulator.generate.messages import delivery_id
 from customerio_simulator.generate.people import shown_identifiers
 from customerio_simulator.identity import Noise, every, indexed_ulid, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.generate.people import People
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 SPAN = 45 * DAY
 """Seconds of history: more than the 30 days that the API guarantees."""
 BURST = 10

@@ -5,12 +5,12 @@ from __future__ import annotations
 import typing as t
 
 from customerio_simulator.identity import Noise, every, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 ACTIONS_OF_A_CAMPAIGN = (3, 0, 12, 10, 27, 1)
 """None, less than a page, exactly a page, more than two pages."""
 

@@ -6,13 +6,13 @@ import typing as t
 
 from customerio_simulator.generate.people import cio_id
 from customerio_simulator.identity import Noise, every, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.generate.people import People
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "invalid_emails")
 """The reasons for which the e-mail provider suppresses an address."""
 DOMAINS = ("example.com", "mail.example.com")

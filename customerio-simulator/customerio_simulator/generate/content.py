@@ -7,12 +7,11 @@ import typing as t
 from customerio_simulator.answers import encode
 from customerio_simulator.generate.templates import contents_of_newsletter
 from customerio_simulator.identity import Noise, every, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
-
-DAY = 86_400
 
 
 def collection_rows(count: int) -> list[Row]:

@@ -7,6 +7,7 @@ import typing as t
 
 from customerio_simulator.generate.people import shown_identifiers
 from customerio_simulator.identity import Noise, every, pick, ulid
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.generate.automations import Automations
@@ -14,7 +15,6 @@ if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 SPAN = 400 * DAY
 """Seconds of history: more than the API's window of six months."""
 

@@ -7,6 +7,7 @@ import typing as t
 
 from customerio_simulator.generate.people import cio_id
 from customerio_simulator.identity import Noise, every, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,6 @@ if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 MOST_RELATED = 4
 """Fewer people than this are related to a generated object."""
 

@@ -6,12 +6,12 @@ import re
 import typing as t
 
 from customerio_simulator.identity import Noise, every, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 FIRST_ID = 100_001
 """The `id` of the first generated person: far from the small numbers that tests like to write."""
 

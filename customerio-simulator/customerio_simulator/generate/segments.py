@@ -5,12 +5,12 @@ from __future__ import annotations
 import typing as t
 
 from customerio_simulator.identity import Noise, every, pick
+from customerio_simulator.periods import DAY
 
 if t.TYPE_CHECKING:
     from customerio_simulator.options import Options
     from customerio_simulator.tables import Row
 
-DAY = 86_400
 EVERYBODY = 1
 """The id of the segment that holds everybody."""
 NOBODY = 2
