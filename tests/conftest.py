@@ -40,6 +40,8 @@ FOREIGN = (
 def _own_environment():
     """Take the caller's settings out of the environment, once and before any test."""
     with pytest.MonkeyPatch.context() as patch:
+        if "UV_SYSTEM_CERTS" not in os.environ:  # as in the Makefile, where a test is run by itself
+            patch.setenv("UV_SYSTEM_CERTS", "true")
         for name in list(os.environ):
             if name.upper().startswith(FOREIGN):
                 patch.delenv(name)

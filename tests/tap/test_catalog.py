@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from tap_customerio.streams import STREAMS
 from tap_customerio.tap import TapCustomerIO
@@ -91,6 +92,17 @@ def test_messages_activities_and_metrics_are_incremental(catalog):
         "activities": "timestamp",
         **dict.fromkeys(metrics, "period_start"),
     }
+
+
+def test_readme_and_meltano_yml_know_how_many_there_are_and_which_are_selected(root):
+    (tap,) = [
+        entry
+        for entry in yaml.safe_load((root / "meltano.yml").read_text())["plugins"]["extractors"]
+        if entry["name"] == "tap-customerio"
+    ]
+    assert {pattern.removesuffix(".*") for pattern in tap["select"]} == SELECTED
+    numbers = f"{len(STREAMS)} streams of a workspace through the App API, {len(SELECTED)} of them"
+    assert numbers in (root / "README.md").read_text()
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
