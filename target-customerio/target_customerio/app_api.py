@@ -61,7 +61,10 @@ class _BearerAuth(requests.auth.AuthBase):
 
 
 class AppClient:
-    """The App API of one workspace, called by one thread."""
+    """The App API of one workspace, called by one thread.
+
+    Every call raises `DeliveryStopped` where no repetition helps or none is allowed.
+    """
 
     def __init__(
         self, *, key: str, find_url: Callable[[], str], user_agent: str, max_retries: int

@@ -178,7 +178,14 @@ class Deeds:
 
 
 def segment_call(segment: str, change: str, kind: str, ids: Sequence[str]) -> tuple[str, bytes]:
-    """Return path and body of the call of the Track API that changes a segment."""
+    """Return path and body of the call of the Track API that changes a segment.
+
+    Args:
+        segment: The id of the segment.
+        change: `ADD` or `REMOVE`.
+        kind: What the ids are: `id`, `email` or `cio_id`.
+        ids: Who, at most `limits.SEGMENT_IDS`.
+    """
     return (
         f"/api/v1/segments/{segment}/{change}?id_type={kind}",
         msgspec.json.encode({"ids": ids}),

@@ -54,6 +54,14 @@ def events_among_the_activities(simulator):
         start = answer["next"]
 
 
+@pytest.mark.parametrize("plugin", ["tap-customerio", "target-customerio"])
+def test_a_plugin_tries_what_it_needs_from_outside(pipeline, simulator, plugin):
+    done = pipeline("invoke", plugin, "--test")
+    assert "✓" in done.stdout + done.stderr
+    assert simulator.calls()
+    assert not simulator.events()
+
+
 def test_tap_to_files_and_again_from_the_state(pipeline, meltano, simulator, streams):
     pipeline("run", "customerio-to-files")
     first, calls = rows(meltano.output), len(simulator.calls())
