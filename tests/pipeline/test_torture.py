@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from .conftest import STREAMS
+
 SHORT = (
     "--rounds", "2", "--records", "2000", "--faults", "1", "--default-streams",
     "--verbose",
@@ -15,7 +17,10 @@ SHORT = (
 # Of the rounds that these draw, one at least is ended by SIGKILL.
 SEEDS = {"weather": 3, "hard": 3, "tap": 35, "target": 8}
 SAYS = {
-    "weather": ("weather over the tap: 18 streams, ", "weather over the target: 2,000 records, "),
+    "weather": (
+        f"weather over the tap: {len(STREAMS)} streams, ",
+        "weather over the target: 2,000 records, ",
+    ),
     "hard": ("hard faults of the tap: 1 faults and 1 jumps", "hard faults of the target: 1 faults"),
     "tap": ("tap: 2 rounds, 0 of them broken", "tap, round 1: "),
     "target": ("target: 2 rounds, 0 of them broken", "target, round 1: "),
