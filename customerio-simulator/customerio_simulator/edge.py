@@ -166,9 +166,10 @@ async def _hand_out(
 async def _reset(scope: Scope, receive: Receive) -> None:
     """Reset the connection, so that the client reads ECONNRESET."""
     transport = scope["extensions"][TRANSPORT]["transport"]
-    linger = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    transport.abort()
+    if not transport.is_closing():  # or the client was quicker
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
     await _until_closed(receive)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from tests.waiting import wait_until
 
 from customerio_simulator import ControlError
 from customerio_simulator.faults import Faults
@@ -249,3 +252,14 @@ def test_what_was_ordered_comes_before_the_weather(serve):
 def test_more_weather_than_all_calls_is_refused(client):
     with pytest.raises(ControlError, match="weather must be at most 100"):
         client.simulator.edit(options={"weather": 101})
+
+
+def test_whoever_hung_up_already_needs_no_reset(client, caplog):
+    client.simulator.fault(reset=True, delay=0.3)
+    address = urlsplit(client.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(b"POST /api/v2/batch HTTP/1.1\r\nHost: here\r\n\r\n")
+        wait_until(client.simulator.calls)
+    wait_until(lambda: client.simulator.calls()[0]["status"] is not None)
+    assert codes(client, 1) == [200]
+    assert not caplog.records
