@@ -207,6 +207,12 @@ def read_json(name: str, file: t.IO[str]) -> dict[str, t.Any]:
 
 def _read_state(file: t.IO[str]) -> dict[str, t.Any]:
     found = read_json("--state", file)
+    if found and "bookmarks" not in found:
+        msg = (
+            "The file of --state holds no `bookmarks`, so that all would be read again: it must "
+            "hold the value of the last STATE message, without the message around it."
+        )
+        raise ConfigurationError(msg)
     bookmarks = found.get("bookmarks", {})
     if not isinstance(bookmarks, dict) or not all(
         isinstance(of_stream, dict) for of_stream in bookmarks.values()

@@ -169,7 +169,13 @@ def test_a_file_that_is_no_json_object_is_one_line_and_exit_code_1(tap, option, 
 
 
 @pytest.mark.parametrize(
-    "state", [{"bookmarks": []}, {"bookmarks": None}, {"bookmarks": {"people": 5}}]
+    "state",
+    [
+        {"bookmarks": []},
+        {"bookmarks": None},
+        {"bookmarks": {"people": 5}},
+        {"type": "STATE", "value": {"bookmarks": {"people": {}}}},
+    ],
 )
 def test_a_state_of_another_kind_is_one_line(tap, state):
     ended = finish(tap(state=state))
