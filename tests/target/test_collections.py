@@ -1,0 +1,68 @@
+"""Collections: their rows are replaced at once, at the end of input, or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+
+from .gathered import replacing, rows
+
+
+@pytest.fixture
+def content(simulator):
+    """Return the rows of a collection."""
+
+    def read(name):
+        headers = {"Authorization": f"Bearer {simulator.app_api_key}"}
+        url = f"{simulator.url}/v1/collections"
+        found = requests.get(url, headers=headers, timeout=9).json()["collections"]
+        (number,) = [row["id"] for row in found if row["name"] == name]
+        return requests.get(f"{url}/{number}/content", headers=headers, timeout=9).json()
+
+    return read
+
+
+def test_quirk_72_a_collection_is_replaced_at_once(run, singer, app, content):
+    assert run(rows(singer, 1, 2), **replacing(), **app).exit_code == 0
+    done = run(rows(singer, 2.5), **replacing(create_missing=False), **app)
+    assert (done.exit_code, json.loads(done.states[-1])) == (0, {"rows": 1})
+    assert content("prices") == [{"sku": "s2.5", "price": 2.5, "none": None}]
+
+
+@pytest.mark.parametrize("keep", [slice(0, -1), slice(0, 1)])
+def test_a_tap_that_failed_or_brought_nothing_replaces_nothing(run, singer, app, content, keep):
+    run(rows(singer, 1), **replacing(), **app)
+    done = run(rows(singer, 7)[keep], **replacing(), **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert content("prices")[0]["price"] == 1
+
+
+def test_with_a_reject_nothing_is_replaced(run, singer, app, content):
+    run(rows(singer, 1), **replacing(), **app)
+    messages = rows(singer, 7, 8)
+    messages[1]["record"]["sku"] = "x" * 10_000
+    done = run(messages, **replacing(), **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert done.rejects[-1]["rejection"]["field"] == "row"
+    assert content("prices")[0]["price"] == 1
+
+
+def test_above_ten_megabytes_nothing_is_replaced(run, singer, app, simulator):
+    wide = "x" * 9_900
+    messages = [
+        singer.SCHEMA("s", {"a": "string"}),
+        *(singer.RECORD("s", a=wide) for _ in range(1020)),
+        singer.STATE(done=1),
+    ]
+    done = run(messages, **replacing(), **app)
+    assert (done.exit_code, done.states) == (1, [])
+    assert "10,000,000 at most" in done.error
+    assert not [call for call in simulator.calls() if call["method"] in {"PUT", "POST"}]
+
+
+def test_a_collection_needs_the_app_key(run, singer):
+    done = run(rows(singer, 1), **replacing())
+    assert done.exit_code == 1
+    assert "needs `app_api_key`" in done.error
