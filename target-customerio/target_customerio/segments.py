@@ -7,7 +7,6 @@ import typing as t
 
 import msgspec
 
-from target_customerio.answers import judge
 from target_customerio.effects import ADD, REMOVE
 from target_customerio.errors import RunEnded
 from target_customerio.items import Rejection
@@ -306,14 +305,13 @@ class Groups:
             self._without_id.forget(segment)
         if not group:
             return
-        items = [item for person in group.values() for item in person.items]
-        texts = [person.text for person in group.values()]
-        refused = judge(self._effects.change(items[0].origin, *key, texts), 1)
-        if not refused:
-            self._ledger.accepted(items)
-            return
-        for item in items:
-            self._ledger.rejected(item, refused[0])
+        items_of = {person.text: person.items for person in group.values()}
+        origin = next(iter(group.values())).items[0].origin
+        for accepted, refused in self._effects.change(origin, *key, list(items_of)):
+            self._ledger.accepted([item for text in accepted for item in items_of[text]])
+            for text, rejection in refused:
+                for item in items_of[text]:
+                    self._ledger.rejected(item, rejection)
 
     def _reject_without_id(self, segment: str, group: dict[str, Person]) -> None:
         """Take those out of a group whom Customer.io would keep in the segment without a word."""

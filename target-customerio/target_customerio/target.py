@@ -28,6 +28,7 @@ from target_customerio.failures import report
 from target_customerio.gathering_kinds import GatheringKinds, needs_app
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
+from target_customerio.halving import Halving
 from target_customerio.items import SourceRecord
 from target_customerio.ledger import Ledger
 from target_customerio.log import OneLine
@@ -125,6 +126,7 @@ class TargetCustomerIO(CommandLineTarget):
             max_retries=settings.max_retries,
         )
         self.message_reader.meanwhile = self._send_overdue
+        self._halving = Halving()
         self._routes: dict[str, list[Route]] = {}
         self._schemas: dict[str, bytes] = {}
 
@@ -157,6 +159,7 @@ class TargetCustomerIO(CommandLineTarget):
             self._ledger,
             lanes=self._settings.max_concurrency,
             is_awaited=self._checkpoints.waiting,
+            halving=self._halving,
         )
 
     @cached_property

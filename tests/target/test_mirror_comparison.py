@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from target_customerio.answers import Answer
 from target_customerio.checkpoints import Checkpoint
 from target_customerio.effects import Deeds
 from target_customerio.errors import RunEnded
@@ -33,7 +32,7 @@ class Effects(list):
 
     def change(self, origin, segment, change, kind, ids):
         self.append((segment, change, kind, ids))
-        return Answer(200)
+        return [(ids, [])]
 
     def allow(self, origin, removal):
         Deeds(None, None, settle=None, max_removed_percent=self.percent).allow(origin, removal)

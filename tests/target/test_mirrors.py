@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from target_customerio import mirrors as mirrors_room
+
 from .conftest import COMMAND, as_lines
 from .gathered import changes, entry, listed, members_of, people
 
@@ -57,6 +59,49 @@ def test_members_marked_as_deleted_leave(segment, mirror, singer, members):
     messages[3]["record"]["_sdc_deleted_at"] = "2026-01-01T00:00:00Z"
     done = mirror(messages, delete_on_sdc_deleted=True)
     assert (done.exit_code, members(segment)) == (0, set("ab"))
+
+
+# Calls that are refused
+
+
+def test_a_person_whom_customerio_refuses_keeps_nobody_else_out_and_lets_nobody_be_removed(
+    segment, mirror, singer, members, simulator
+):
+    nobody = f"{'x' * 150}@y.z"
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string", "email": "string"}),
+        singer.RECORD("person_identify", id="e", email="e@x.y"),
+        *members_of(singer, "e@x.y", "a@x.y", nobody, "b@x.y", column="email"),
+    ]
+    done = mirror(messages)
+    assert (done.exit_code, done.states, members(segment)) == (1, [], set("abcde"))
+    assert f"refused to change segment {segment} for 1 of 4 people (status 400)" in done.error
+    assert "4 people were not removed" in done.log
+    assert "4 records, 0 accepted, 0 rejected" in done.log
+    assert "y.z" not in done.log
+    assert len(changes(simulator)) == 5
+
+
+def test_a_refusal_of_one_call_that_holds_for_nobody_alone_is_none(
+    segment, mirror, singer, members, simulator
+):
+    simulator.fault(path="*/remove_customers", status=400)
+    done = mirror(members_of(singer, *"ab"))
+    assert (done.exit_code, members(segment)) == (0, set("ab"))
+    assert len(changes(simulator)) == 3
+
+
+def test_a_mirror_stops_at_the_second_call_that_is_refused_one_by_one(
+    segments, run, app, singer, members, *, simulator, monkeypatch
+):
+    monkeypatch.setattr(mirrors_room, "SEGMENT_IDS", 2)
+    one, other = segments
+    simulator.fault(times=None, path=f"*/{one}/add_customers", status=400)
+    rows = [*((one, f"n{number}") for number in range(6)), *((other, each) for each in "wxy")]
+    done = run(named_members(singer, *rows), **app, max_removed_percent=25)
+    assert (done.exit_code, members(one), members(other)) == (1, set("abcd"), set("wxy"))
+    assert f"refused to change segment {one} for 4 of 6 people" in done.error
+    assert len(changes(simulator)) == 7
 
 
 # The end of the stream

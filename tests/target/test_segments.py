@@ -8,7 +8,7 @@ import pytest
 
 from target_customerio import segments as segments_room
 
-from .gathered import changes, entry, listed, members_of
+from .gathered import changes, entry, listed, members_of, people
 
 
 def test_people_made_in_the_same_run_are_added(segment, members):
@@ -102,12 +102,17 @@ def test_a_segment_that_is_not_there_rejects_its_own_records(segment, run, singe
         singer.SCHEMA("segment_add", {"id": "string", "segment_id": "integer"}),
         singer.RECORD("segment_add", id="a", segment_id=999),
         singer.RECORD("segment_add", id="b", segment_id=segment),
+        singer.RECORD("segment_add", id="c", segment_id=999),
         singer.STATE(done=1),
     ]
     done = run(messages)
     assert (done.exit_code, done.states) == (1, ['{"done": 1}'])
-    (refused,) = [message for message in done.rejects if message["type"] == "RECORD"]
-    assert (refused["record"]["id"], refused["rejection"]["status"]) == ("a", 404)
+    refused = [message for message in done.rejects if message["type"] == "RECORD"]
+    assert [(one["record"]["id"], one["rejection"]["status"]) for one in refused] == [
+        ("a", 404),
+        ("c", 404),
+    ]
+    assert len(changes(simulator)) == 2
 
 
 def test_two_streams_for_one_segment_are_refused(segment, run, singer, app, simulator):
@@ -128,6 +133,107 @@ def test_two_streams_that_name_a_segment_to_be_made_make_one(run, app, singer, s
     assert done.exit_code == 1
     assert "are both for segment" in done.error
     assert [row["name"] for row in listed(simulator, "segments")].count("New") == 1
+
+
+# Calls that are refused
+
+NOBODY = f"{'x' * 150}@y.z"
+"""An address that refuses the whole call which names it."""
+
+
+def rejected(done):
+    return [message for message in done.rejects if message["type"] == "RECORD"]
+
+
+@pytest.fixture
+def addressed(run, singer, simulator, segment):
+    """Two people with addresses, of no segment, and how many of them a segment has."""
+    emails = ["one@x.y", "two@x.y"]
+    columns = {"email": "string"}
+    run(
+        [
+            singer.SCHEMA("person_identify", columns),
+            *(singer.RECORD("person_identify", email=each) for each in emails),
+        ]
+    )
+    before = len(simulator.members(segment))
+    return emails, lambda: len(simulator.members(segment)) - before
+
+
+def test_one_person_whom_customerio_refuses_among_a_thousand_keeps_nobody_out(
+    segment, addressed, run, singer, simulator
+):
+    (one, two), count = addressed
+    others = [f"{number}@x.y" for number in range(997)]
+    messages = members_of(singer, one, *others[:600], NOBODY, *others[600:], two, column="email")
+    done = run(messages, **entry("segment_add", segment_id=segment))
+    assert (done.exit_code, count()) == (1, 2)
+    assert len(done.states) == 1
+    (refused,) = rejected(done)
+    assert refused["record"] == {"email": NOBODY}
+    assert refused["rejection"]["status"] == 400
+    assert "email cannot be longer than 150 bytes" in refused["rejection"]["message"]
+    assert len(changes(simulator)) - 1 <= 20
+    assert "1,000 records, 999 accepted, 1 rejected" in done.log
+
+
+def test_all_records_about_a_refused_person_are_rejected_and_nobody_is_sent_twice(
+    segment, addressed, run, singer, simulator
+):
+    (one, two), count = addressed
+    messages = members_of(singer, NOBODY, one, NOBODY.upper(), two, NOBODY, one, column="email")
+    done = run(messages, **entry("segment_add", segment_id=segment))
+    assert count() == 2
+    assert [one["record"]["email"] for one in rejected(done)] == [NOBODY, NOBODY.upper(), NOBODY]
+    assert "6 records, 3 accepted, 3 rejected" in done.log
+    assert len(changes(simulator)) == 3  # about three people, one and two
+
+
+def nobodies(number):
+    return [f"{each}{NOBODY}" for each in range(number)]
+
+
+def test_the_second_call_to_a_segment_that_is_refused_one_by_one_ends_the_run(
+    segment, run, singer, simulator, monkeypatch
+):
+    monkeypatch.setattr(segments_room, "SEGMENT_IDS", 2)
+    messages = members_of(singer, *nobodies(6), column="email")
+    done = run(messages, **entry("segment_add", segment_id=segment))
+    assert (done.exit_code, done.states) == (1, [])
+    assert "refused each item of 2 bodies" in done.error
+    assert [one["record"]["email"] for one in rejected(done)] == nobodies(6)[:4]
+
+
+def test_bodies_are_counted_across_the_calls_to_segments_between_them(
+    segment, run, singer, simulator, monkeypatch
+):
+    monkeypatch.setattr(segments_room, "SEGMENT_IDS", 1)
+    simulator.fault(times=None, path="/api/v2/batch", status=400)
+    messages = [
+        *members_of(singer, "a", "b"),
+        *people(singer, "1", "2"),
+        singer.RECORD("s", id="c"),
+        *people(singer, "3", "4")[1:],
+    ]
+    done = run(messages, max_concurrency=1, **entry("segment_add", segment_id=segment))
+    assert done.exit_code == 1
+    assert "refused each item of 2 bodies" in done.error
+
+
+def test_what_is_wrong_with_two_segments_stops_no_third(segment, run, singer, members, simulator):
+    dynamic = [row["id"] for row in listed(simulator, "segments") if row["type"] == "dynamic"][:2]
+    columns = {"segment_id": "integer", "id": "string"}
+    messages = [
+        *people(singer, "e"),
+        singer.SCHEMA("segment_add", columns),
+        *(singer.RECORD("segment_add", segment_id=d, id=who) for d in dynamic for who in "ab"),
+        singer.RECORD("segment_add", segment_id=segment, id="e"),
+        singer.STATE(done=1),
+    ]
+    done = run(messages)
+    assert (done.exit_code, members(segment)) == (1, set("abcde"))
+    assert len(rejected(done)) == 4
+    assert done.states[-1] == '{"done": 1}'
 
 
 # Order, and who has no id
