@@ -15,8 +15,8 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 
 from target_customerio import connection
 from target_customerio.api import DeliveryStopped, TrackClient
+from target_customerio.app_api import HASTE, AppClient, Patience
 from target_customerio.app_api import HOSTS as APP_HOSTS
-from target_customerio.app_api import AppClient
 from target_customerio.budget import ExplainedBudget
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.checks import SchemaError
@@ -181,6 +181,9 @@ class TargetCustomerIO(CommandLineTarget):
 
     @cached_property
     def _app_client(self) -> AppClient | None:
+        return self._open_app(Patience(self._settings.max_retries))
+
+    def _open_app(self, patience: Patience) -> AppClient | None:
         settings = self._settings
         if settings.app_api_key is None:
             return None
@@ -195,7 +198,7 @@ class TargetCustomerIO(CommandLineTarget):
             key=settings.app_api_key,
             find_url=find_url,
             user_agent=f"{self.name}/{self.plugin_version}",
-            max_retries=settings.max_retries,
+            patience=patience,
         )
 
     def _send_overdue(self) -> None:
@@ -371,8 +374,9 @@ class TargetCustomerIO(CommandLineTarget):
             self.logger.info(line)
         # Beside another host of the Track API, the App API's usual one is of some other workspace.
         is_ours = self._settings.app_api_url or not self._settings.track_api_url
-        if self._app_client is not None and is_ours and self._client.traffic.bodies:
-            for line in report(self._app_client, self._started_at):
+        app = self._open_app(HASTE)
+        if app is not None and is_ours and self._client.traffic.bodies:
+            for line in report(app, self._started_at):
                 self.logger.info(line)
         for line in self._summary.warnings():
             self.logger.warning(line)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 import requests
 
+from target_customerio.api import DeliveryStopped
+from target_customerio.app_api import HASTE, AppClient, Patience
+from target_customerio.failures import report
+
 from .gathered import entry, members_of, people, replacing, rows
 
 
@@ -85,3 +89,65 @@ def test_what_was_made_is_not_made_again_when_the_answer_is_lost(
         timeout=30,
     )
     assert [row["name"] for row in answer.json()[listed]].count("VIP") == 1
+
+
+# How long is waited for an answer
+
+
+@pytest.fixture
+def client(simulator):
+    """Return a client with some patience, and the seconds that it would have waited."""
+
+    def make(patience):
+        waits = []
+        made = AppClient(
+            key=simulator.app_api_key,
+            find_url=lambda: simulator.url,
+            user_agent="test",
+            patience=patience,
+            sleep=waits.append,
+        )
+        return made, waits
+
+    return make
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("repetitions", [0, 3])
+def test_it_is_asked_again_as_often_as_is_allowed(client, simulator, status, repetitions):
+    simulator.fault(times=None, path="/v1/segments", status=status)
+    made, waits = client(Patience(repetitions))
+    with pytest.raises(DeliveryStopped, match=str(status)):
+        made.segments()
+    assert len(waits) == repetitions
+    assert len(simulator.calls()) == 1 + repetitions
+
+
+@pytest.mark.parametrize(("asked_for", "waited"), [(7, 7.0), (86_400, 300.0)])
+def test_the_wait_that_is_asked_for_is_kept_within_reason(client, simulator, asked_for, waited):
+    simulator.fault(path="/v1/segments", status=503, retry_after=asked_for)
+    made, waits = client(Patience(8))
+    made.segments()
+    assert waits == [waited]
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429}, {"reset": True}])
+@pytest.mark.parametrize("retry_after", [None, 1, 60])
+def test_for_the_report_nobody_waits_longer_than_some_seconds(
+    client, simulator, fault, retry_after
+):
+    simulator.fault(times=None, path="/v1/activities", retry_after=retry_after, **fault)
+    made, waits = client(HASTE)
+    (line,) = report(made, 0)
+    assert "could not be read" in line
+    assert len(simulator.calls()) <= 2
+    assert sum(waits) <= 2
+    assert sum(HASTE.timeout) <= 15
+
+
+def test_what_is_to_be_made_is_looked_for_once_before_each_repetition(client, simulator):
+    simulator.fault(times=None, path="/v1/segments", status=503)
+    made, _ = client(Patience(3))
+    with pytest.raises(DeliveryStopped):
+        made.create_segment("VIP")
+    assert [call["method"] for call in simulator.calls()] == ["POST", "GET", "GET", "GET"]

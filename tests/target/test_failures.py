@@ -72,12 +72,16 @@ def test_the_activities_are_read_until_a_whole_page_is_older_than_the_run():
     assert log.read == 3
 
 
-def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator):
-    simulator.fault(times=9, path="/v1/activities", status=403)
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"status": 503, "retry_after": 300}, {"status": 429}]
+)
+def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator, fault):
+    simulator.fault(times=None, path="/v1/activities", **{"retry_after": 9} | fault)
     messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
     done = run(messages, **app)
     assert done.exit_code == 0
-    assert "could not be read" in done.log
+    assert "could not be read: The App API of Customer.io" in done.log
+    assert [call["path"] for call in simulator.calls()].count("/v1/activities") == 1
 
 
 def test_beside_another_track_host_the_usual_app_host_is_not_asked(run, singer):
