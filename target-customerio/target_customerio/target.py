@@ -191,7 +191,9 @@ class TargetCustomerIO(CommandLineTarget):
         def find_url() -> str:
             if settings.app_api_url:
                 return settings.app_api_url.rstrip("/")
-            region = self._client.check() if settings.region == "auto" else settings.region
+            region = settings.region
+            if region == "auto":
+                region = self._client.region or self._client.check()
             return APP_HOSTS.get(region, APP_HOSTS["us"])
 
         return AppClient(
