@@ -49,7 +49,9 @@ class Wanted:
     def add(self, identifiers: dict[str, str]) -> None:
         """Note a member."""
         ((kind, text),) = identifiers.items()
-        self._named[kind][text.lower() if kind == "email" else text] = text
+        found_by = text.lower() if kind == "email" else text
+        # One text where they are the same: there may be millions.
+        self._named[kind][found_by] = found_by if found_by == text else text
 
     def compare(self, segment: str, present: Iterable[dict[str, t.Any]]) -> Removal:
         """Note who is a member already, and return who is not wanted any more.

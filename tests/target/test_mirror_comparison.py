@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -69,6 +70,19 @@ def compare():
         return effects, told
 
     return mirror
+
+
+@pytest.mark.parametrize("kind", ["id", "email"])
+def test_a_member_takes_its_text_once_and_little_more(kind):
+    mirror = Mirror(Effects(), Present(), Accepted(), Segments(), print)
+    origin = Origin("s", "segment_mirror", b"{}", Checkpoint())
+    tracemalloc.start()
+    for number in range(20_000):
+        encoded = json.dumps({"identifiers": {kind: f"person{number:08}@example.com"}}).encode()
+        mirror.take(Item(b"", origin, encoded, "somebody", False))  # noqa: FBT003 - no event
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken / 20_000 < 130
 
 
 def test_a_person_named_in_two_ways_is_one(compare):
