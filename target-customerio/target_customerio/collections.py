@@ -66,7 +66,7 @@ class Replacement:
         self._verdicts = verdicts
         self._origin: Origin | None = None
         self._rows: list[bytes] = []
-        self._bytes = len(b"[]")
+        self._bytes = len(b"[]") - 1  # the first row has no comma before it
 
     def take(self, item: Item) -> None:
         """Add a row; of what is too large in any case no more is kept."""

@@ -49,17 +49,30 @@ def test_with_a_reject_nothing_is_replaced(run, singer, app, content):
     assert content("prices")[0]["price"] == 1
 
 
-def test_above_ten_megabytes_nothing_is_replaced(run, singer, app, simulator):
-    wide = "x" * 9_900
+@pytest.mark.parametrize(("too_much", "sent"), [(0, 1), (1, 0)])
+def test_above_ten_megabytes_nothing_is_replaced(run, singer, app, simulator, *, too_much, sent):
+    around, commas = len('{"a":""}') * 1_010, 1_009
+    characters = 10_000_000 - len("[]") - around - commas + too_much
+    widths = [9_900] * 1_009
     messages = [
         singer.SCHEMA("s", {"a": "string"}),
-        *(singer.RECORD("s", a=wide) for _ in range(1020)),
+        *(singer.RECORD("s", a="x" * width) for width in (*widths, characters - sum(widths))),
         singer.STATE(done=1),
     ]
     done = run(messages, **replacing(), **app)
-    assert (done.exit_code, done.states) == (1, [])
-    assert "10,000,000 at most" in done.error
-    assert not [call for call in simulator.calls() if call["method"] in {"PUT", "POST"}]
+    assert (done.exit_code, len(done.states)) == (1 - sent, sent)
+    assert ("take 10,000,001" in done.error) is bool(too_much)
+    calls = [call for call in simulator.calls() if call["method"] in {"PUT", "POST"}]
+    assert len(calls) == sent
+
+
+def test_a_later_schema_asks_for_nothing_again(run, singer, app, content, simulator):
+    later = singer.SCHEMA("s", {"sku": "string", "price": "number", "more": "string"})
+    messages = rows(singer, 1)
+    done = run([*messages[:2], later, *messages[1:]], **replacing(), **app)
+    assert (done.exit_code, len(content("prices"))) == (0, 2)
+    asked = [call["method"] for call in simulator.calls() if call["path"] == "/v1/collections"]
+    assert asked[:2] == ["GET", "POST"]
 
 
 def test_a_collection_needs_the_app_key(run, singer):
