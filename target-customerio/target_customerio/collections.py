@@ -78,6 +78,9 @@ class Replacement:
         if self._bytes <= COLLECTION_BYTES:
             self._rows.append(item.encoded)
 
+    def give_way(self, item: Item) -> None:
+        """Nothing can be sent before the end."""
+
     def flush(self) -> None:
         """Nothing can be sent before the end."""
 

@@ -135,6 +135,9 @@ class Mirror:
         if item.identifier != LEFT_OUT:
             wanted.add(member.identifiers)
 
+    def give_way(self, item: Item) -> None:
+        """Nothing can be sent before the end."""
+
     def flush(self) -> None:
         """Nothing can be sent before the end."""
 

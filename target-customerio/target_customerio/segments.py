@@ -263,6 +263,7 @@ class Groups:
         self._ledger = ledger
         self._without_id = WithoutId(effects.app, tell)
         self._groups: dict[tuple[str, str, str], dict[str, Person]] = {}
+        self._groups_of: dict[str, set[tuple[str, str, str]]] = {}  # by whom they hold
         self._waiting = 0
 
     def put(self, segment: str, member: Member, item: Item) -> None:
@@ -282,11 +283,18 @@ class Groups:
             self.waiting_since = time.monotonic()
         group = self._groups.setdefault(key, {})
         group.setdefault(item.identifier, Person(text, [])).items.append(item)
+        self._groups_of.setdefault(item.identifier, set()).add(key)
         self._waiting += 1
         if len(group) == SEGMENT_IDS:
             self._send(key)
         elif self._waiting == WAITING_AT_MOST:
             self.flush()
+
+    def give_way(self, item: Item) -> None:
+        """Send the groups that hold somebody whom an item is about, which comes after them."""
+        for identifier in (item.identifier, item.also):
+            for key in tuple(self._groups_of.get(identifier or "", ())):
+                self._send(key)
 
     def flush(self) -> None:
         """Send all groups."""
@@ -296,6 +304,10 @@ class Groups:
     def _send(self, key: tuple[str, str, str]) -> None:
         group = self._groups.pop(key)
         self._waiting -= sum(len(person.items) for person in group.values())
+        for identifier in group:
+            self._groups_of[identifier].discard(key)
+            if not self._groups_of[identifier]:
+                del self._groups_of[identifier]
         if not self._groups:
             self.waiting_since = None
         segment, change, kind = key
@@ -345,6 +357,10 @@ class Changes:
         """Put the person into the group of one call."""
         member = msgspec.json.decode(item.encoded, type=Member)
         self._groups.put(self._choice.of(member), member, item)
+
+    def give_way(self, item: Item) -> None:
+        """Send what was said before about whom an item is about."""
+        self._groups.give_way(item)
 
     def flush(self) -> None:
         """Send all groups."""

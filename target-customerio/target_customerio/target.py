@@ -266,8 +266,8 @@ class TargetCustomerIO(CommandLineTarget):
             reader.fail("is a RECORD before the SCHEMA of its stream", RecordBeforeSchema)
         if not routes and stream != connection.STREAM:
             self._summary.skipped[stream] += 1
-        is_gathered = stream in self._gatherings.sources
-        if is_gathered:
+        is_any_gathered = bool(self._gatherings.sources)
+        if stream in self._gatherings.sources:
             self._gatherings.note_record(stream)
         for route in routes:
             mapped = record if route.transform is None else route.transform(record)
@@ -276,7 +276,7 @@ class TargetCustomerIO(CommandLineTarget):
             line, origin = reader.line, route.origin(self._ledger.admit())
             try:
                 item = route.plan.item(record, mapped, line, origin)
-                if not (is_gathered and self._gatherings.take(route.plan, item)):
+                if not (is_any_gathered and self._gatherings.take(route.plan, item)):
                     self._delivery.submit(item)
             except Refused as refused:
                 self._ledger.rejected(SourceRecord(line, origin), refused.rejection)

@@ -262,6 +262,41 @@ def test_order_of_a_person_holds_across_streams_and_whatever_the_case(
     assert members(segment) == set("bcd")
 
 
+def test_who_is_merged_away_was_added_before(segment, run, singer, members):
+    """The other way round there would be nobody to add, and the answer 200 all the same."""
+    done = run(
+        [
+            *people(singer, "old", "new"),
+            singer.SCHEMA("segment_add", {"segment_id": "integer", "id": "string"}),
+            singer.RECORD("segment_add", segment_id=segment, id="old"),
+            singer.SCHEMA("person_merge", {"primary_id": "string", "secondary_id": "string"}),
+            singer.RECORD("person_merge", primary_id="new", secondary_id="old"),
+        ]
+    )
+    assert done.exit_code == 0, done.log
+    assert members(segment) == {*"abcd", "new"}
+
+
+def test_what_is_about_somebody_waits_for_the_call_about_them_and_what_is_not_does_not(
+    segment, run, singer, simulator
+):
+    columns = {"segment_id": "integer", "id": "string"}
+    messages = [
+        singer.SCHEMA("person_identify", {"id": "string"}),
+        singer.SCHEMA("segment_add", columns),
+        singer.SCHEMA("segment_remove", columns),
+        singer.RECORD("segment_add", segment_id=segment, id="e"),
+        singer.RECORD("segment_add", segment_id=segment, id="f"),
+        singer.RECORD("person_identify", id="x"),
+        singer.RECORD("person_identify", id="e"),
+        singer.RECORD("segment_remove", segment_id=segment, id="c"),
+        singer.RECORD("person_identify", id="f"),
+    ]
+    run(messages, max_concurrency=1)
+    calls = [call["path"].rsplit("/", 1)[1] for call in simulator.calls()]
+    assert calls == ["batch", "add_customers", "batch", "remove_customers"]
+
+
 @pytest.fixture
 def nameless(segment, run, singer, simulator):
     """Members of the segment without an id: Ann and Bob."""
