@@ -62,6 +62,25 @@ def test_no_more_records_wait_for_a_call_than_memory_has_room_for(
 # Which segment
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [(None, "required"), (0, "required"), ("seven", "invalid")]
+    + [(text, "invalid") for text in ("0", "-7", "9" * 19, "9" * 5_000)],
+)
+def test_what_is_no_number_of_a_segment_is_a_reject(
+    segment, run, singer, members, *, bad, reason, dry_run
+):
+    messages = [
+        singer.SCHEMA("segment_remove", {"id": "string", "segment_id": {}}),
+        singer.RECORD("segment_remove", id="a", segment_id=bad),
+        singer.RECORD("segment_remove", id="b", segment_id=segment),
+    ]
+    done = run(messages, dry_run=dry_run)
+    assert members(segment) == set("abcd" if dry_run else "acd")
+    assert f"1 rejected: segment_id {reason}" in done.log
+
+
 def test_quirk_60_a_dynamic_segment_is_refused(run, singer, customerio_simulator, app):
     done = run(members_of(singer, "a"), **entry("segment_add", segment_id=1), **app)
     assert done.exit_code == 1
