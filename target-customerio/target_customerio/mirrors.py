@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from target_customerio.api import DeliveryStopped
 from target_customerio.effects import ADD, REMOVE, Removal
 from target_customerio.errors import RunEnded
 from target_customerio.gatherings import Verdicts
@@ -148,13 +149,15 @@ class Mirror:
             has_rejects: Whether somebody may be missing because their record was rejected.
 
         Raises:
-            RunEnded: More people would be removed than is allowed, or a call was refused.
+            RunEnded: More people would be removed than is allowed, a call was refused, or there was
+                no answer.
         """
-        problems = [
-            problem
-            for segment, wanted in self._segments.items()
-            for problem in self._set(segment, wanted, has_rejects=has_rejects)
-        ]
+        problems: list[str] = []
+        try:
+            for segment, wanted in self._segments.items():
+                problems += self._set(segment, wanted, has_rejects=has_rejects)
+        except DeliveryStopped as stopped:  # which the segments that are left would meet as well
+            problems.append(str(stopped))
         if problems:
             raise RunEnded(" ".join(problems))
 

@@ -268,6 +268,17 @@ def test_what_is_too_much_for_one_segment_stops_no_other(segments, run, app, sin
     assert "4 records, 3 accepted" in done.log
 
 
+def test_what_stopped_a_segment_is_told_also_if_another_gets_no_answer(
+    segments, run, app, singer, members, *, simulator
+):
+    one, other = segments
+    simulator.fault(times=None, path=f"/v1/segments/{other}/membership", status=403)
+    done = run(named_members(singer, (one, "a"), (other, "w")), **app, max_removed_percent=25)
+    assert (done.exit_code, members(one), members(other)) == (1, set("abcd"), set("wxyz"))
+    assert f"Of segment {one} 3 of 4 members would have been removed" in done.error
+    assert "does not allow `app_api_key`" in done.error
+
+
 def test_a_segment_that_no_record_names_stays_as_it_is(segments, run, app, singer, members):
     one, other = segments
     run(named_members(singer, (one, "a")), **app, max_removed_percent=100)
