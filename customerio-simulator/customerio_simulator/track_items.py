@@ -68,10 +68,10 @@ def _identifier(where: str, identifiers: object, kinds: tuple[str, ...]) -> Iter
     if len(known) != 1 or len(identifiers) != 1:
         yield Problem("invalid", where, f"must have exactly one of {', '.join(kinds)}")
         return
-    yield from _name_of_someone(f"{where}.{known[0]}", identifiers[known[0]])
+    yield from name_of_someone(f"{where}.{known[0]}", identifiers[known[0]])
 
 
-def _name_of_someone(where: str, value: object) -> Iterator[Problem]:
+def name_of_someone(where: str, value: object) -> Iterator[Problem]:
     """Check a single identifier's value."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         yield Problem("invalid", where, "must be a string or a number")
@@ -102,12 +102,12 @@ def _object(where: str, identifiers: object) -> Iterator[Problem]:
     if not isinstance(identifiers, dict) or not identifiers:
         yield Problem("required", where, f"{where} are required")
     elif "cio_object_id" in identifiers:
-        yield from _name_of_someone(f"{where}.cio_object_id", identifiers["cio_object_id"])
+        yield from name_of_someone(f"{where}.cio_object_id", identifiers["cio_object_id"])
     else:
         kind = identifiers.get("object_type_id")
         if not isinstance(kind, str) or not kind.isdecimal():
             yield Problem("invalid", f"{where}.object_type_id", "must be an integer as a string")
-        yield from _name_of_someone(f"{where}.object_id", identifiers.get("object_id"))
+        yield from name_of_someone(f"{where}.object_id", identifiers.get("object_id"))
 
 
 def object_(item: Row) -> Iterator[Problem]:
@@ -228,7 +228,7 @@ def related(item: Row) -> Iterator[Problem]:
 def anonymous(item: Row) -> Iterator[Problem]:
     """Check that an anonymous person is named, in either of the two documented places."""
     if "anonymous_id" in item:
-        yield from _name_of_someone("anonymous_id", item["anonymous_id"])
+        yield from name_of_someone("anonymous_id", item["anonymous_id"])
     else:
         yield from related(item)
 

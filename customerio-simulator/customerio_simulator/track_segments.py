@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from customerio_simulator.answers import JSONAnswer, MalformedError, decode
+from customerio_simulator.track_items import name_of_someone
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +28,12 @@ def set_members(
     """Add people to a manual segment or remove them, as the last part of the path says.
 
     Ids that name nobody by their type are ignored in silence; so are people without an `id` when
-    they are removed.
+    they are removed. What is blank or longer than an identifier may be refuses the whole call.
     """
     try:
         segment = _segment(workspace, path["id"])
         kind = _id_type(query)
-        named = [workspace.people.find(kind, each) for each in _ids(body)]
+        named = [workspace.people.find(kind, each) for each in _ids(kind, body)]
     except RefusedError as error:
         return JSONAnswer({"meta": {"errors": [str(error)]}}, 400)
     found = [cio_id for cio_id in named if cio_id]
@@ -63,7 +64,8 @@ def _segment(workspace: Workspace, identifier: str) -> Row:
     return row
 
 
-def _ids(body: bytes) -> list[str]:
+def _ids(kind: str, body: bytes) -> list[str]:
+    """Return who is meant; a single text that cannot name anybody refuses the whole call."""
     try:
         sent: t.Any = decode(body, object)
     except MalformedError:
@@ -76,4 +78,8 @@ def _ids(body: bytes) -> list[str]:
     if not all(isinstance(each, str) for each in ids):
         msg = "ids must be strings"
         raise RefusedError(msg)
+    for each in ids:
+        for problem in name_of_someone(kind, each):
+            msg = f"{problem.field} {problem.message}"
+            raise RefusedError(msg)
     return ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from http import HTTPStatus
 
 import msgspec
 
@@ -32,7 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What Customer.io said about one body.
 
     Attributes:
-        status: The HTTP status: a 2xx or one of `REFUSED`.
+        status: The HTTP status: a 2xx, one of `REFUSED`, or 404 of what the call is about.
         faults: The refused items, or what is wrong with the body as a whole.
     """
 
@@ -76,8 +77,11 @@ def judge(answer: Answer, items: int) -> dict[int, Rejection] | None:
         tell the items apart: then halves of the body have to be sent until it does.
     """
     refused_whole = answer.status in REFUSED
-    if items == 1:
-        return {0: _reject(answer, answer.faults)} if refused_whole or answer.faults else {}
+    # What names something that does not exist is refused for all items alike.
+    if items == 1 or answer.status == HTTPStatus.NOT_FOUND:
+        if not refused_whole and not answer.faults:
+            return {}
+        return dict.fromkeys(range(items), _reject(answer, answer.faults))
     by_position: dict[int, list[Fault]] = {}
     for fault in answer.faults:
         if fault.batch_index is None or not 0 <= fault.batch_index < items:

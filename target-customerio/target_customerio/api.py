@@ -93,7 +93,11 @@ class Traffic(msgspec.Struct):
 
 
 class TrackClient:
-    """The Track API of one workspace. One client serves all threads."""
+    """The Track API of one workspace. One client serves all threads.
+
+    Attributes:
+        region: The region that Customer.io named when it was asked; empty if it was not.
+    """
 
     def __init__(  # noqa: PLR0913 - settings, each with a meaning of its own
         self,
@@ -128,6 +132,7 @@ class TrackClient:
             clock: Seconds that only grow.
         """
         self.traffic = Traffic()
+        self.region = ""
         self._url = url.rstrip("/") if url else HOSTS.get(region)
         self._max_retries = max_retries
         self._stopped = threading.Event()
@@ -204,7 +209,8 @@ class TrackClient:
 
     def _ask_region(self, base_url: str) -> str:
         _, content = self._call("GET", base_url + "/api/v1/accounts/region")
-        return str(content.get("region", "")).lower() if isinstance(content, dict) else ""
+        self.region = str(content.get("region", "")).lower() if isinstance(content, dict) else ""
+        return self.region
 
     def _call(self, method: str, url: str, body: bytes | None = None) -> tuple[int, object]:
         """Repeat one request until a 2xx or a refusal; return the status and the decoded body."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import typing as t
 from http import HTTPStatus
 
@@ -10,9 +11,15 @@ import backoff
 import msgspec
 import requests
 from pyrate_limiter import Limiter, Rate
-from urllib3.util import Retry
 
-from target_customerio.api import RETRIED, DeliveryStopped, is_success
+from target_customerio.api import (
+    LONGEST_BACKOFF,
+    LONGEST_RETRY_AFTER,
+    RETRIED,
+    DeliveryStopped,
+    is_success,
+    read_retry_after,
+)
 from target_customerio.budget import WINDOW_MILLISECONDS
 from target_customerio.wire import TIMEOUT, Session
 
@@ -47,6 +54,24 @@ STOPS: t.Mapping[int, str] = {
 Row = dict[str, t.Any]
 
 
+class Patience(t.NamedTuple):
+    """How long an answer is waited for.
+
+    Attributes:
+        repetitions: How often it is asked for again, not counting the first try.
+        longest_wait: Seconds before a repetition at most; who asks for more is not asked again.
+        timeout: Seconds to connect, and between two bytes of the answer.
+    """
+
+    repetitions: int
+    longest_wait: float = LONGEST_RETRY_AFTER
+    timeout: tuple[float, float] = TIMEOUT
+
+
+HASTE = Patience(1, 2.0, (3.0, 10.0))
+"""For what is nice to know: nobody shall wait for it."""
+
+
 class _BearerAuth(requests.auth.AuthBase):
     """Being an auth object, it keeps a .netrc from putting its own header in place."""
 
@@ -67,7 +92,13 @@ class AppClient:
     """
 
     def __init__(
-        self, *, key: str, find_url: Callable[[], str], user_agent: str, max_retries: int
+        self,
+        *,
+        key: str,
+        find_url: Callable[[], str],
+        user_agent: str,
+        patience: Patience,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Keep the settings; the network is first touched by the first call.
 
@@ -75,26 +106,17 @@ class AppClient:
             key: The App API key.
             find_url: Returns the host to call, without a path.
             user_agent: What we call ourselves.
-            max_retries: Repetitions of one request, not counting the first try.
+            patience: How long an answer is waited for.
+            sleep: Waits so many seconds, in tests.
         """
         self._find_url = find_url
         self._url: str | None = None
-        self._max_tries = max_retries + 1
+        self._patience = patience
+        self._sleep = sleep
         self._limiter = Limiter(Rate(CALLS_PER_SECOND, WINDOW_MILLISECONDS), buffer_ms=0)
-        # These read, or set what they say, so they may be repeated; what makes something may not.
-        retry = Retry(
-            total=max_retries,
-            status_forcelist=RETRIED,
-            allowed_methods=("GET", "PUT"),
-            backoff_factor=0.5,
-            raise_on_status=False,
-            redirect=0,
-        )
         self._session = Session()
         self._session.auth = _BearerAuth(key)
         self._session.headers["User-Agent"] = user_agent
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
     def segments(self) -> list[Row]:
         """Return all segments but archived ones."""
@@ -169,8 +191,8 @@ class AppClient:
     def _ask(
         self, method: str, path: str, query: dict[str, str] | None = None, body: bytes | None = None
     ) -> Row:
-        # A body that breaks off is none of the troubles that `Retry` sees.
-        return self._repeat(_BrokenOff, lambda: self._try(method, path, query, body))
+        """Ask for what only reads, or sets what it says, so that it may be asked again."""
+        return self._repeat(lambda: self._try(method, path, query, body))
 
     def _create(self, listed: str, name: str, wanted: Row) -> Row:
         """Make something, but look whether it is there before asking for it again."""
@@ -179,23 +201,39 @@ class AppClient:
         def attempt() -> Row:
             nonlocal tried
             if tried:
-                for row in _rows(self._ask("GET", f"/{listed}"), listed):
+                for row in _rows(self._try("GET", f"/{listed}"), listed):
                     if row.get("name") == name:
                         return row
             tried = True
-            answer = self._try("POST", f"/{listed}", None, msgspec.json.encode(wanted))
+            answer = self._try("POST", f"/{listed}", body=msgspec.json.encode(wanted))
             found = answer.get("segment", answer)
             return found if isinstance(found, dict) else answer
 
-        return self._repeat(_Passing, attempt)
+        return self._repeat(attempt)
 
-    def _repeat(self, trouble: type[DeliveryStopped], ask: Callable[[], Row]) -> Row:
-        answer: Row = backoff.on_exception(
-            backoff.expo, trouble, max_tries=self._max_tries, logger=None
-        )(ask)()
-        return answer
+    def _repeat(self, ask: Callable[[], Row]) -> Row:
+        waits = backoff.expo(max_value=LONGEST_BACKOFF)
+        next(waits)  # the generator's first value is no wait
+        repetitions_left = self._patience.repetitions
+        while True:
+            try:
+                return ask()
+            except _Passing as trouble:
+                wait = trouble.retry_after
+                if wait is None:
+                    wait = backoff.full_jitter(next(waits))
+                if not repetitions_left or wait > self._patience.longest_wait:
+                    raise
+            self._sleep(wait)
+            repetitions_left -= 1
 
-    def _try(self, method: str, path: str, query: dict[str, str] | None, body: bytes | None) -> Row:
+    def _try(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Row:
         self._url = self._url or self._find_url()
         self._limiter.try_acquire("app")
         try:
@@ -205,17 +243,16 @@ class AppClient:
                 params=query,
                 data=body,
                 headers={"Content-Type": "application/json"} if body else None,
-                timeout=TIMEOUT,
+                timeout=self._patience.timeout,
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
-            broken_off = isinstance(error, requests.exceptions.ChunkedEncodingError)
-            msg = _describe("could not be reached or broke off its answer")
-            raise (_BrokenOff if broken_off else _Passing)(msg) from None
+        except requests.RequestException:
+            raise _Passing(_describe("could not be reached or broke off its answer")) from None
         problem = f"answered with status {response.status_code} and nothing that can be read"
         problem = STOPS.get(response.status_code, problem)
         if response.status_code in RETRIED:
-            raise _Passing(_describe(problem))
+            retry_after = read_retry_after(response.headers.get("Retry-After"))
+            raise _Passing(_describe(problem), retry_after)
         if is_success(response.status_code):
             try:
                 answer = msgspec.json.decode(response.content)
@@ -225,16 +262,16 @@ class AppClient:
                 return answer
             if method != "GET":  # it was done, whatever is said about it
                 return {}
-            raise _BrokenOff(_describe(problem))  # a page of something on the way, it may be
+            raise _Passing(_describe(problem))  # a page of something on the way, it may be
         raise DeliveryStopped(_describe(problem))
 
 
 class _Passing(DeliveryStopped):
     """A trouble that may pass; what was asked for may have been done all the same."""
 
-
-class _BrokenOff(_Passing):
-    """The answer began and did not come to its end."""
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 def _describe(problem: str) -> str:

@@ -66,7 +66,7 @@ class Replacement:
         self._verdicts = verdicts
         self._origin: Origin | None = None
         self._rows: list[bytes] = []
-        self._bytes = len(b"[]")
+        self._bytes = len(b"[]") - 1  # the first row has no comma before it
 
     def take(self, item: Item) -> None:
         """Add a row; of what is too large in any case no more is kept."""
@@ -77,6 +77,9 @@ class Replacement:
         self._bytes += len(item.encoded) + 1
         if self._bytes <= COLLECTION_BYTES:
             self._rows.append(item.encoded)
+
+    def give_way(self, item: Item) -> None:
+        """Nothing can be sent before the end."""
 
     def flush(self) -> None:
         """Nothing can be sent before the end."""

@@ -14,9 +14,8 @@ import typing as t
 from collections import deque
 from zlib import crc32
 
-from target_customerio.answers import judge
 from target_customerio.batching import Packer, encode_body
-from target_customerio.errors import RunEnded
+from target_customerio.halving import Halving
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,9 +29,6 @@ PATIENCE = 5.0
 
 MOVED = 10_000
 """How many identifiers are remembered that a second identifier of an item brought elsewhere."""
-
-BODIES_REFUSED = 2
-"""How many bodies may be refused item by item: then it is not the items that are at fault."""
 
 
 class Client(t.Protocol):
@@ -149,7 +145,7 @@ class Lane:
 class Delivery:
     """Sends items and reports one verdict for each to the ledger."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each with a meaning of its own
         self,
         client: Client,
         ledger: Ledger,
@@ -157,6 +153,7 @@ class Delivery:
         lanes: int = 16,
         is_awaited: Callable[[], bool] = lambda: False,
         patience: float = PATIENCE,
+        halving: Halving | None = None,
     ) -> None:
         """Start the lanes.
 
@@ -166,11 +163,12 @@ class Delivery:
             lanes: How many requests may be in flight.
             is_awaited: Tells whether a STATE waits for verdicts.
             patience: Seconds that items wait for their body to fill up while a STATE waits.
+            halving: Finds out whom bodies are refused for, where more than these lanes send some.
         """
         self._client = client
         self._ledger = ledger
         self._failure: BaseException | None = None
-        self._bodies_refused = 0
+        self._halving = halving or Halving()
         self._moved: dict[str, Lane] = {}
         self._lanes = [Lane(is_awaited, patience) for _ in range(lanes)]
         self._threads = [
@@ -238,29 +236,12 @@ class Delivery:
         Raises:
             RunEnded: One body too many was refused until each of its items was alone.
         """
-        unsent = [items]
-        refused_alone = 0
-        while unsent and self._failure is None:
-            batch = unsent.pop()
-            rejections = judge(self._client.send(encode_body(batch)), len(batch))
-            if rejections is None:
-                middle = len(batch) // 2
-                unsent += [batch[middle:], batch[:middle]]
-                continue
-            refused_alone += len(rejections) if len(batch) == 1 else 0
-            for position, rejection in rejections.items():
-                self._ledger.rejected(batch[position], rejection)
-            self._ledger.accepted(
-                [item for position, item in enumerate(batch) if position not in rejections]
-                if rejections
-                else batch
-            )
-        if refused_alone == len(items) > 1:
-            self._bodies_refused += 1
-            if self._bodies_refused >= BODIES_REFUSED:
-                msg = (
-                    f"Customer.io refused each item of {self._bodies_refused} bodies, also alone: "
-                    "look at the reasons beside the rejected records, mend what they have in "
-                    "common, then send them again with --input."
-                )
-                raise RunEnded(msg)
+        for accepted, refused in self._halving.send(items, self._post):
+            for item, rejection in refused:
+                self._ledger.rejected(item, rejection)
+            self._ledger.accepted(accepted)
+
+    def _post(self, items: Sequence[Item]) -> Answer:
+        if self._failure is not None:
+            raise self._failure
+        return self._client.send(encode_body(items))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import typing as t
+from collections import defaultdict
 
 import msgspec
 
 from target_customerio.errors import RunEnded
+from target_customerio.halving import Halving
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from target_customerio.answers import Answer
+    from target_customerio.halving import Judged
     from target_customerio.items import Item, Origin
 
 ADD, REMOVE = "add_customers", "remove_customers"
@@ -80,7 +83,7 @@ class Effects(t.Protocol):
 
     def change(
         self, origin: Origin, segment: str, change: str, kind: str, ids: Sequence[str]
-    ) -> Answer:
+    ) -> Iterable[Judged[str]]:
         """Add people to a segment or remove them, at most `limits.SEGMENT_IDS`.
 
         Args:
@@ -88,9 +91,13 @@ class Effects(t.Protocol):
             segment: The id of the segment.
             change: `ADD` or `REMOVE`.
             kind: What the ids are: `id`, `email` or `cio_id`.
-            ids: Who.
+            ids: Who, nobody twice.
+
+        Returns:
+            Whom Customer.io took and whom it refused, as its answers come.
 
         Raises:
+            RunEnded: All people of one call too many to this segment were refused, each alone.
             DeliveryStopped: There was no answer, or one that means that no request can succeed.
         """
 
@@ -141,6 +148,8 @@ class Deeds:
         self.settle = settle
         self._post = post
         self._max_removed_percent = max_removed_percent
+        # Of each segment by itself: what is wrong with two of them is no reason to stop the others.
+        self._halving: dict[str, Halving] = defaultdict(Halving)
 
     def take(self, item: Item) -> None:
         """Do nothing: what is gathered has its effect later."""
@@ -152,10 +161,12 @@ class Deeds:
         change: str,
         kind: str,
         ids: Sequence[str],
-    ) -> Answer:
+    ) -> Iterable[Judged[str]]:
         """Add people to a segment or remove them, after all that was sent before is answered."""
         self.settle()
-        return self._post(*segment_call(segment, change, kind, ids))
+        return self._halving[segment].send(
+            ids, lambda some: self._post(*segment_call(segment, change, kind, some))
+        )
 
     def allow(self, origin: Origin, removal: Removal) -> None:  # noqa: ARG002 - as above
         """Raise `RunEnded` if so many must not be removed."""

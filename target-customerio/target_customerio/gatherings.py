@@ -54,6 +54,14 @@ class Gathering(t.Protocol):
             DeliveryStopped: What was sent on the way got no answer.
         """
 
+    def give_way(self, item: Item) -> None:
+        """Send what concerns the same people as an item that is about to be sent.
+
+        Raises:
+            RunEnded: All that was sent was refused, so that what follows would be as well.
+            DeliveryStopped: It got no answer.
+        """
+
     def flush(self) -> None:
         """Send what can be sent before the end.
 
@@ -197,9 +205,19 @@ class Gatherings:
         self._open[plan.stream] = _Open(gathering, plan, held)
 
     def take(self, plan: StreamPlan, item: Item) -> bool:
-        """Take one record over; False if its stream is not gathered."""
+        """Take one record over; False if its stream is not gathered.
+
+        Then it is about to be sent, and what was gathered about the same people is sent before it.
+
+        Raises:
+            Refused: It cannot be used.
+            RunEnded: The stream must not do what it asks for, or all that was sent was refused.
+            DeliveryStopped: What was sent got no answer.
+        """
         found = self._open.get(plan.stream)
         if found is None:
+            for each in self._open.values():
+                each.gathering.give_way(item)
             return False
         found.gathering.take(item)
         self._note(item)

@@ -11,6 +11,9 @@ from target_customerio.steps import Draft, Refused, Step, StepKind, StreamContex
 LEFT_OUT = "left out"
 """Stands in place of the identifier of what a record marked as deleted leaves out."""
 
+SEGMENT_DIGITS = 18
+"""Digits of a segment's id at most: those of a 64-bit number, so that it fits into an address."""
+
 SEGMENT_KEYS = frozenset({"segment_id", "segment_name", "create_missing"})
 COLLECTION_KEYS = frozenset({"collection_id", "collection_name", "create_missing"})
 
@@ -18,13 +21,17 @@ COLLECTION_KEYS = frozenset({"collection_id", "collection_name", "create_missing
 def segment() -> StepKind:
     """Say which segment a record is about, where the entry does not."""
     missing = Rejection("required", "segment_id", "segment_id must have a value")
+    wrong = Rejection("invalid", "segment_id", "segment_id must be the number of a segment")
 
     def compile_step(context: StreamContext) -> Step | None:
         def step(draft: Draft) -> None:
             text = identifier_text("segment_id", draft.columns.pop("segment_id", None) or "")
-            segment_id = (text or "").lstrip("0")
-            if not (segment_id.isascii() and segment_id.isdecimal()):
+            if text == "":
                 raise Refused(missing)
+            segment_id = (text or "").lstrip("0")
+            is_number = segment_id.isascii() and segment_id.isdecimal()
+            if not is_number or len(segment_id) > SEGMENT_DIGITS:
+                raise Refused(wrong)
             draft.item["segment_id"] = segment_id
 
         named = context.entry.segment_id is not None or context.entry.segment_name is not None

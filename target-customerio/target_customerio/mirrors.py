@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 import msgspec
 
-from target_customerio.answers import judge
+from target_customerio.api import DeliveryStopped
 from target_customerio.effects import ADD, REMOVE, Removal
 from target_customerio.errors import RunEnded
 from target_customerio.gatherings import Verdicts
@@ -18,7 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from target_customerio.effects import App, Effects
-    from target_customerio.items import Item, Origin
+    from target_customerio.items import Item, Origin, Rejection
     from target_customerio.ledger import Ledger
     from target_customerio.segments import Choice
 
@@ -49,7 +50,9 @@ class Wanted:
     def add(self, identifiers: dict[str, str]) -> None:
         """Note a member."""
         ((kind, text),) = identifiers.items()
-        self._named[kind][text.lower() if kind == "email" else text] = text
+        found_by = text.lower() if kind == "email" else text
+        # One text where they are the same: there may be millions.
+        self._named[kind][found_by] = found_by if found_by == text else text
 
     def compare(self, segment: str, present: Iterable[dict[str, t.Any]]) -> Removal:
         """Note who is a member already, and return who is not wanted any more.
@@ -133,6 +136,9 @@ class Mirror:
         if item.identifier != LEFT_OUT:
             wanted.add(member.identifiers)
 
+    def give_way(self, item: Item) -> None:
+        """Nothing can be sent before the end."""
+
     def flush(self) -> None:
         """Nothing can be sent before the end."""
 
@@ -143,35 +149,35 @@ class Mirror:
             has_rejects: Whether somebody may be missing because their record was rejected.
 
         Raises:
-            RunEnded: More people would be removed than is allowed, or a call was refused.
+            RunEnded: More people would be removed than is allowed, a call was refused, or there was
+                no answer.
         """
-        problems = [
-            self._try(segment, wanted, has_rejects=has_rejects)
-            for segment, wanted in self._segments.items()
-        ]
-        if any(problems):
-            raise RunEnded(" ".join(filter(None, problems)))
-
-    def _try(self, segment: str, wanted: Wanted, *, has_rejects: bool) -> str:
-        """Send the difference of one segment; return what stopped it, an empty text if nothing."""
+        problems: list[str] = []
         try:
-            self._set(segment, wanted, has_rejects=has_rejects)
-        except RunEnded as problem:
-            return str(problem)
-        return ""
+            for segment, wanted in self._segments.items():
+                problems += self._set(segment, wanted, has_rejects=has_rejects)
+        except DeliveryStopped as stopped:  # which the segments that are left would meet as well
+            problems.append(str(stopped))
+        if problems:
+            raise RunEnded(" ".join(problems))
 
-    def _set(self, segment: str, wanted: Wanted, *, has_rejects: bool) -> None:
+    def _set(self, segment: str, wanted: Wanted, *, has_rejects: bool) -> list[str]:
+        """Send the difference of one segment; return what stopped it, if anything did."""
         removal = wanted.compare(segment, self._app.members(int(segment)))
-        for kind, missing in wanted.missing():
-            self._change(wanted.origin, segment, ADD, kind, missing)
+        change = partial(self._change, wanted.origin, segment)
+        problems = [problem for kind, ids in wanted.missing() for problem in change(ADD, kind, ids)]
+        has_rejects = has_rejects or bool(problems)
         if has_rejects and removal.ids:
             self._tell(
                 f"{len(removal.ids):,} people were not removed from segment {segment}, since "
                 "records were rejected."
             )
         else:
-            self._effects.allow(wanted.origin, removal)
-            self._change(wanted.origin, segment, REMOVE, "id", removal.ids)
+            try:
+                self._effects.allow(wanted.origin, removal)
+                problems += change(REMOVE, "id", removal.ids)
+            except RunEnded as end:
+                problems.append(str(end))
         if removal.without_id:
             names = ", ".join(removal.without_id[:NAMED_AT_MOST])
             more = " …" if len(removal.without_id) > NAMED_AT_MOST else ""
@@ -179,11 +185,25 @@ class Mirror:
                 f"{len(removal.without_id):,} members of segment {segment} have no id, so "
                 f"Customer.io cannot remove them; by cio_id: {names}{more}"
             )
-        wanted.verdicts.accept()
+        if not problems:
+            wanted.verdicts.accept()
+        return problems
 
-    def _change(self, origin: Origin, segment: str, change: str, kind: str, ids: list[str]) -> None:
+    def _change(
+        self, origin: Origin, segment: str, change: str, kind: str, ids: list[str]
+    ) -> Iterator[str]:
+        """Change the membership of people, and say for how many that was refused, if for any."""
+        refused: list[Rejection] = []
         for start in range(0, len(ids), SEGMENT_IDS):
             part = ids[start : start + SEGMENT_IDS]
-            if refused := judge(self._effects.change(origin, segment, change, kind, part), 1):
-                msg = f"Customer.io refused to change segment {segment}: {refused[0].message}."
-                raise RunEnded(msg)
+            try:
+                for _, some in self._effects.change(origin, segment, change, kind, part):
+                    refused += [rejection for _, rejection in some]
+            except RunEnded:  # whoever is left would be refused as well
+                break
+        if refused:
+            yield (
+                f"Customer.io refused to change segment {segment} for {len(refused):,} of "
+                f"{len(ids):,} people (status {refused[0].status}): mend how their records name "
+                "them. A mirror keeps no records; segment_add puts such among the rejected ones."
+            )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import typing as t
 
-from target_customerio.answers import Answer
 from target_customerio.effects import ADD, segment_call
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from target_customerio.effects import App, Removal
+    from target_customerio.halving import Judged
     from target_customerio.items import Item, Origin
     from target_customerio.plan import Planner
-
-ACCEPTED = Answer(200)
 
 
 class Rehearsal:
@@ -39,12 +37,12 @@ class Rehearsal:
 
     def change(
         self, origin: Origin, segment: str, change: str, kind: str, ids: Sequence[str]
-    ) -> Answer:
-        """Count a call that changes a segment."""
+    ) -> Iterable[Judged[str]]:
+        """Count a call that changes a segment; everybody counts as taken."""
         _, body = segment_call(segment, change, kind, ids)
         self._planner.count_call(origin, body)
         self._planner.count_members(origin, segment, added=change == ADD, people=len(ids))
-        return ACCEPTED
+        return [(ids, [])]
 
     def allow(self, origin: Origin, removal: Removal) -> None:
         """Note what a mirror would remove, and let the rehearsal go on."""

@@ -7,7 +7,6 @@ import typing as t
 
 import msgspec
 
-from target_customerio.answers import judge
 from target_customerio.effects import ADD, REMOVE
 from target_customerio.errors import RunEnded
 from target_customerio.items import Rejection
@@ -264,6 +263,7 @@ class Groups:
         self._ledger = ledger
         self._without_id = WithoutId(effects.app, tell)
         self._groups: dict[tuple[str, str, str], dict[str, Person]] = {}
+        self._groups_of: dict[str, set[tuple[str, str, str]]] = {}  # by whom they hold
         self._waiting = 0
 
     def put(self, segment: str, member: Member, item: Item) -> None:
@@ -283,11 +283,18 @@ class Groups:
             self.waiting_since = time.monotonic()
         group = self._groups.setdefault(key, {})
         group.setdefault(item.identifier, Person(text, [])).items.append(item)
+        self._groups_of.setdefault(item.identifier, set()).add(key)
         self._waiting += 1
         if len(group) == SEGMENT_IDS:
             self._send(key)
         elif self._waiting == WAITING_AT_MOST:
             self.flush()
+
+    def give_way(self, item: Item) -> None:
+        """Send the groups that hold somebody whom an item is about, which comes after them."""
+        for identifier in (item.identifier, item.also):
+            for key in tuple(self._groups_of.get(identifier or "", ())):
+                self._send(key)
 
     def flush(self) -> None:
         """Send all groups."""
@@ -297,6 +304,10 @@ class Groups:
     def _send(self, key: tuple[str, str, str]) -> None:
         group = self._groups.pop(key)
         self._waiting -= sum(len(person.items) for person in group.values())
+        for identifier in group:
+            self._groups_of[identifier].discard(key)
+            if not self._groups_of[identifier]:
+                del self._groups_of[identifier]
         if not self._groups:
             self.waiting_since = None
         segment, change, kind = key
@@ -306,14 +317,13 @@ class Groups:
             self._without_id.forget(segment)
         if not group:
             return
-        items = [item for person in group.values() for item in person.items]
-        texts = [person.text for person in group.values()]
-        refused = judge(self._effects.change(items[0].origin, *key, texts), 1)
-        if not refused:
-            self._ledger.accepted(items)
-            return
-        for item in items:
-            self._ledger.rejected(item, refused[0])
+        items_of = {person.text: person.items for person in group.values()}
+        origin = next(iter(group.values())).items[0].origin
+        for accepted, refused in self._effects.change(origin, *key, list(items_of)):
+            self._ledger.accepted([item for text in accepted for item in items_of[text]])
+            for text, rejection in refused:
+                for item in items_of[text]:
+                    self._ledger.rejected(item, rejection)
 
     def _reject_without_id(self, segment: str, group: dict[str, Person]) -> None:
         """Take those out of a group whom Customer.io would keep in the segment without a word."""
@@ -347,6 +357,10 @@ class Changes:
         """Put the person into the group of one call."""
         member = msgspec.json.decode(item.encoded, type=Member)
         self._groups.put(self._choice.of(member), member, item)
+
+    def give_way(self, item: Item) -> None:
+        """Send what was said before about whom an item is about."""
+        self._groups.give_way(item)
 
     def flush(self) -> None:
         """Send all groups."""

@@ -15,8 +15,8 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 
 from target_customerio import connection
 from target_customerio.api import DeliveryStopped, TrackClient
+from target_customerio.app_api import HASTE, AppClient, Patience
 from target_customerio.app_api import HOSTS as APP_HOSTS
-from target_customerio.app_api import AppClient
 from target_customerio.budget import ExplainedBudget
 from target_customerio.checkpoints import Checkpoints
 from target_customerio.checks import SchemaError
@@ -28,6 +28,7 @@ from target_customerio.failures import report
 from target_customerio.gathering_kinds import GatheringKinds, needs_app
 from target_customerio.gatherings import Gatherings
 from target_customerio.guards import Deletions
+from target_customerio.halving import Halving
 from target_customerio.items import SourceRecord
 from target_customerio.ledger import Ledger
 from target_customerio.log import OneLine
@@ -125,6 +126,7 @@ class TargetCustomerIO(CommandLineTarget):
             max_retries=settings.max_retries,
         )
         self.message_reader.meanwhile = self._send_overdue
+        self._halving = Halving()
         self._routes: dict[str, list[Route]] = {}
         self._schemas: dict[str, bytes] = {}
 
@@ -157,6 +159,7 @@ class TargetCustomerIO(CommandLineTarget):
             self._ledger,
             lanes=self._settings.max_concurrency,
             is_awaited=self._checkpoints.waiting,
+            halving=self._halving,
         )
 
     @cached_property
@@ -178,6 +181,9 @@ class TargetCustomerIO(CommandLineTarget):
 
     @cached_property
     def _app_client(self) -> AppClient | None:
+        return self._open_app(Patience(self._settings.max_retries))
+
+    def _open_app(self, patience: Patience) -> AppClient | None:
         settings = self._settings
         if settings.app_api_key is None:
             return None
@@ -185,14 +191,16 @@ class TargetCustomerIO(CommandLineTarget):
         def find_url() -> str:
             if settings.app_api_url:
                 return settings.app_api_url.rstrip("/")
-            region = self._client.check() if settings.region == "auto" else settings.region
+            region = settings.region
+            if region == "auto":
+                region = self._client.region or self._client.check()
             return APP_HOSTS.get(region, APP_HOSTS["us"])
 
         return AppClient(
             key=settings.app_api_key,
             find_url=find_url,
             user_agent=f"{self.name}/{self.plugin_version}",
-            max_retries=settings.max_retries,
+            patience=patience,
         )
 
     def _send_overdue(self) -> None:
@@ -258,8 +266,8 @@ class TargetCustomerIO(CommandLineTarget):
             reader.fail("is a RECORD before the SCHEMA of its stream", RecordBeforeSchema)
         if not routes and stream != connection.STREAM:
             self._summary.skipped[stream] += 1
-        is_gathered = stream in self._gatherings.sources
-        if is_gathered:
+        is_any_gathered = bool(self._gatherings.sources)
+        if stream in self._gatherings.sources:
             self._gatherings.note_record(stream)
         for route in routes:
             mapped = record if route.transform is None else route.transform(record)
@@ -268,7 +276,7 @@ class TargetCustomerIO(CommandLineTarget):
             line, origin = reader.line, route.origin(self._ledger.admit())
             try:
                 item = route.plan.item(record, mapped, line, origin)
-                if not (is_gathered and self._gatherings.take(route.plan, item)):
+                if not (is_any_gathered and self._gatherings.take(route.plan, item)):
                     self._delivery.submit(item)
             except Refused as refused:
                 self._ledger.rejected(SourceRecord(line, origin), refused.rejection)
@@ -368,8 +376,9 @@ class TargetCustomerIO(CommandLineTarget):
             self.logger.info(line)
         # Beside another host of the Track API, the App API's usual one is of some other workspace.
         is_ours = self._settings.app_api_url or not self._settings.track_api_url
-        if self._app_client is not None and is_ours and self._client.traffic.bodies:
-            for line in report(self._app_client, self._started_at):
+        app = self._open_app(HASTE)
+        if app is not None and is_ours and self._client.traffic.bodies:
+            for line in report(app, self._started_at):
                 self.logger.info(line)
         for line in self._summary.warnings():
             self.logger.warning(line)

@@ -103,6 +103,21 @@ def test_ids_must_be_1_to_1000_texts(client, segment, what, ids):
     assert len(answer.json()["meta"]["errors"]) == 1
 
 
+@pytest.mark.parametrize("kind", ["id", "email", "cio_id"])
+@pytest.mark.parametrize("bad", [" ", "x" * 151])
+@pytest.mark.parametrize("what", ["add", "remove"])
+def test_one_text_that_can_name_nobody_refuses_the_whole_call(client, segment, what, kind, bad):
+    named = {"id": "100001", "email": "person1@example.com", "cio_id": "30000000"}[kind]
+    change(client, segment, "add", ["100001"] if what == "remove" else ["100002"])
+    before = members(client, segment)
+    answer = change(client, segment, what, [named, bad], id_type=kind)
+    assert answer.status_code == 400
+    assert answer.json()["meta"]["errors"][0].startswith(f"{kind} cannot be")
+    assert members(client, segment) == before
+    assert change(client, segment, what, [named, "x" * 150], id_type=kind).status_code == 200
+    assert members(client, segment) != before
+
+
 def test_quirk_60_only_manual_segments_change(client, segment):
     assert change(client, segment, "add", ["100001"] * 1000).status_code == 200
     assert change(client, 1, "add", ["100001"]).json() == {

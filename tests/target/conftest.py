@@ -21,6 +21,8 @@ from target_customerio.streams import StreamEntries, read_entries
 from target_customerio.summary import Summary
 from target_customerio.target import TargetCustomerIO
 
+from .gathered import entry, members_of, people
+
 if TYPE_CHECKING:
     from target_customerio.items import Rejection
 
@@ -210,3 +212,58 @@ def singer():
         ended = RunEnded
 
     return Messages
+
+
+@pytest.fixture
+def app(simulator):
+    """The settings that reach the App API of the simulator."""
+    return {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
+
+
+@pytest.fixture
+def members(simulator):
+    """Return who belongs to a segment, by id."""
+
+    def read(segment):
+        people = simulator.people()
+        return {people[cio_id]["id"] for cio_id in simulator.members(segment)}
+
+    return read
+
+
+@pytest.fixture
+def segment(simulator, app, run, singer, members):
+    """A manual segment with the members a, b, c, d."""
+    done = run(
+        [*people(singer, *"abcd"), *members_of(singer, *"abcd")],
+        **entry("segment_add", segment_name="VIP", create_missing=True),
+        **app,
+    )
+    assert done.exit_code == 0, done.log
+    found = [call["path"] for call in simulator.calls() if "add_customers" in call["path"]]
+    number = int(found[0].split("/")[4])
+    assert members(number) == set("abcd")
+    simulator.reset()
+    return number
+
+
+@pytest.fixture
+def segments(simulator, app, run, singer, members):
+    """Two manual segments with members of their own."""
+    names = [{"stream": name, "operation": "segment_add", "segment_name": name} for name in "st"]
+    done = run(
+        [
+            *people(singer, *"abcdwxyz"),
+            *members_of(singer, *"abcd"),
+            singer.SCHEMA("t", {"id": "string"}),
+            *(singer.RECORD("t", id=each) for each in "wxyz"),
+        ],
+        streams=[entry | {"create_missing": True} for entry in names],
+        **app,
+    )
+    assert done.exit_code == 0, done.log
+    found = [call["path"] for call in simulator.calls() if "add_customers" in call["path"]]
+    numbers = [int(path.split("/")[4]) for path in found]
+    assert [members(number) for number in numbers] == [set("abcd"), set("wxyz")]
+    simulator.reset()
+    return numbers

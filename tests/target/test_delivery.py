@@ -213,6 +213,33 @@ def test_what_ends_a_lane_ends_the_run_and_every_wait():
     assert book.verdicts == {}
 
 
+def test_halves_are_not_sent_once_another_lane_ended_the_run():
+    arrived, stopped = threading.Event(), threading.Event()
+
+    def answer(numbers):
+        if 0 in numbers:
+            assert arrived.wait(10)
+            msg = "Customer.io refused the credentials."
+            raise DeliveryStopped(msg)
+        arrived.set()
+        assert stopped.wait(10)
+        return Answer(400)
+
+    class Stoppable(Service):
+        def stop(self):
+            stopped.set()
+
+    service, book = Stoppable(answer), Book()
+    delivery = Delivery(service, book, lanes=2)
+    delivery.submit(make_item(0, "id:1"))  # on the other lane than id:4
+    for number in range(1, 5):
+        delivery.submit(make_item(number, "id:4"))
+    with pytest.raises(DeliveryStopped):
+        delivery.close()
+    assert sorted(service.bodies) == [[0], [1, 2, 3, 4]]
+    assert book.verdicts == {}
+
+
 def test_a_ledger_that_fails_ends_the_run():
     class Full(Book):
         def rejected(self, record, rejection):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from target_customerio import api, app_api
 from target_customerio.failures import report
 
 
@@ -72,12 +73,31 @@ def test_the_activities_are_read_until_a_whole_page_is_older_than_the_run():
     assert log.read == 3
 
 
-def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator):
-    simulator.fault(times=9, path="/v1/activities", status=403)
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"status": 503, "retry_after": 300}, {"status": 429}]
+)
+def test_a_report_that_cannot_be_read_fails_no_run(run, singer, app, simulator, fault):
+    simulator.fault(times=None, path="/v1/activities", **{"retry_after": 9} | fault)
     messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
     done = run(messages, **app)
     assert done.exit_code == 0
-    assert "could not be read" in done.log
+    assert "could not be read: The App API of Customer.io" in done.log
+    assert [call["path"] for call in simulator.calls()].count("/v1/activities") == 1
+
+
+def test_the_report_does_not_ask_for_the_region_again(run, singer, simulator, monkeypatch):
+    monkeypatch.setitem(api.HOSTS, "us", simulator.url)
+    monkeypatch.setitem(app_api.HOSTS, "us", simulator.url)
+    messages = [singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id="1")]
+    settings = {"app_api_key": simulator.app_api_key, "region": "auto"}
+    done = run(messages, track_api_url="", **settings)
+    assert done.exit_code == 0
+    assert "Accepted and not applied" in done.log
+    assert [call["path"] for call in simulator.calls()] == [
+        "/api/v1/accounts/region",
+        "/api/v2/batch",
+        *["/v1/activities"] * 4,
+    ]
 
 
 def test_beside_another_track_host_the_usual_app_host_is_not_asked(run, singer):

@@ -71,12 +71,6 @@ def test_a_plan_that_cannot_be_written_is_said(run, messages, tmp_path):
 
 
 @pytest.fixture
-def app(simulator):
-    """The settings that reach the App API of the simulator."""
-    return {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
-
-
-@pytest.fixture
 def planned(run, app, tmp_path):
     """Pipe messages into a dry run, and return it with the plan of its only stream."""
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 import requests
 
 from .conftest import COMMAND
@@ -27,12 +26,6 @@ def as_read(name, value):
     if name == "cio_subscription_preferences":
         return json.loads(value) if isinstance(value, str) else value
     return value if name == "created_at" else str(value)
-
-
-@pytest.fixture
-def app(simulator):
-    """The settings that reach the App API of the simulator."""
-    return {"app_api_key": simulator.app_api_key, "app_api_url": simulator.url}
 
 
 def listed(simulator, path):
