@@ -114,8 +114,9 @@ class AppApi:
         self._region = threading.Lock()
         self._base: str | None = None
         self._lost: RunError | None = None
-        # Its debug lines show whole addresses, with what a path or a query holds.
-        logging.getLogger("urllib3").setLevel(logging.INFO)
+        # Its lines, warnings too, show whole addresses and what a faulty answer held, even in a
+        # traceback; the sentences here say the same without.
+        logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
     def get(self, request: Request) -> Answer:
         """Send one request, for callers that do not choose late.

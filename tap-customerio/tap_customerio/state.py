@@ -6,6 +6,7 @@ date-time. A bookmark never claims what was not handed on, and never goes back.
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 from tap_customerio import times
@@ -15,6 +16,11 @@ if t.TYPE_CHECKING:
     from tap_customerio.settings import Settings
 
 State = t.MutableMapping[str, t.Any]
+
+logger = logging.getLogger("tap-customerio")
+
+CLOCKS: t.Final = 300
+"""Seconds by which the clocks of two machines that are set may differ."""
 
 RESUME: t.Final = "resume_from"
 """Where an unfinished run goes on, as a date-time; gone when the run is finished."""
@@ -44,6 +50,35 @@ def read(state: State, name: str = "replication_key_value") -> int | None:
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         msg = f"its `{name}` in the state is no date-time: correct or remove it"
         raise StreamError(msg) from error
+
+
+def reached(state: State, now: int, name: str = "replication_key_value") -> int | None:
+    """Read how far earlier runs got.
+
+    A time that is still to come claims what nobody can have read: a clock was ahead when it was
+    noted. It is dropped, since it would hide everything until then.
+
+    Args:
+        state: The state of the stream.
+        now: Unix seconds at the start of the run.
+        name: The key that holds the time, as a date-time.
+
+    Returns:
+        Unix seconds, None if nothing is known.
+
+    Raises:
+        StreamError: If it is no date-time.
+    """
+    found = read(state, name)
+    if found is None or found <= now + CLOCKS:
+        return found
+    logger.warning(
+        "The state says that %s were read up to %s, which is still to come: a clock was wrong. "
+        "This is dropped, and they are read as if for the first time.",
+        state.get("replication_key") or "records",
+        state.pop(name),
+    )
+    return None
 
 
 def advance(state: State, replication_key: str, seconds: int) -> None:
@@ -82,7 +117,7 @@ def plan_windows(settings: Settings, state: State | None, now: int) -> list[Wind
     """
     end = now if settings.end is None else min(now, settings.end - 1)
     start = settings.start
-    if state is not None and (bookmark := _resume(settings, state)) is not None:
+    if state is not None and (bookmark := _resume(settings, state, now)) is not None:
         start = bookmark if start is None else max(start, bookmark)
     if start is None:
         start = times.months_before(end, MESSAGES_DEFAULT_MONTHS)
@@ -90,11 +125,11 @@ def plan_windows(settings: Settings, state: State | None, now: int) -> list[Wind
     return [Window(begin, min(begin + length - 1, end)) for begin in range(start, end + 1, length)]
 
 
-def _resume(settings: Settings, state: State) -> int | None:
-    unfinished = read(state, RESUME)
+def _resume(settings: Settings, state: State, now: int) -> int | None:
+    unfinished = reached(state, now, RESUME)
     if unfinished is not None:
         return unfinished
-    bookmark = read(state)
+    bookmark = reached(state, now)
     if bookmark is None:
         return None
     return bookmark - settings.messages_lookback_days * times.DAY

@@ -268,6 +268,13 @@ def test_where_a_redirect_leads_is_not_even_read(server, location):
     assert "GET /v1/segments answered 302: a redirect, which is never followed" in problem
 
 
+def test_a_header_that_is_none_says_nothing_in_the_log(server):
+    reply = Reply(200, b'{"segments":[{"id":1}]}', {"\0": CANARY})
+    done, lines = read(server, "segments", [reply])
+    assert (done.exit_code, len(done.records("segments"))) == (0, 1)
+    assert [line for line in lines if CANARY in line or server.url in line] == []
+
+
 def test_what_unpacks_without_end_is_not_unpacked(server, monkeypatch):
     monkeypatch.setattr("tap_customerio.api.LARGEST_BODY", 2_000_000)
     done, lines = read(server, "segments", [Reply(200, packed(1_000_000), PACKED)])

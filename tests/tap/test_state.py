@@ -131,3 +131,31 @@ def test_a_read_without_a_state_leaves_no_trace():
 def test_a_bookmark_that_is_no_time_is_an_error_that_names_it(value):
     with pytest.raises(StreamError, match="replication_key_value"):
         bookmarks.read({"replication_key_value": value})
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        bookmark("2031-01-01T00:00:00Z"),
+        bookmark("2031-01-01T00:00:00Z", resume_from="2031-01-01T00:00:01Z"),
+        {"resume_from": "9999-12-31T23:59:59Z"},
+    ],
+)
+def test_a_time_that_is_still_to_come_hides_nothing(state, caplog):
+    assert plan(state) == plan({})
+    assert not state.keys() & {"replication_key_value", "resume_from"}
+    assert "a clock was wrong" in caplog.text
+
+
+def test_clocks_that_are_set_may_differ(caplog):
+    bookmarked = bookmark(times.to_text(NOW + bookmarks.CLOCKS))
+    assert span(plan(dict(bookmarked), messages_lookback_days=1))[0] == times.to_text(
+        NOW + bookmarks.CLOCKS - times.DAY
+    )
+    assert not caplog.text
+
+
+def test_an_unfinished_run_of_a_wrong_clock_leaves_the_bookmark_before_it():
+    state = bookmark("2026-11-20T00:00:00Z", resume_from="2031-01-01T00:00:01Z")
+    assert span(plan(state, messages_lookback_days=1))[0] == "2026-11-19T00:00:00Z"
+    assert state == bookmark("2026-11-20T00:00:00Z")
