@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import pathlib
 import re
 import ssl
 import sys
@@ -24,6 +25,7 @@ from tap_customerio.answers import Answer, Request
 from tap_customerio.errors import (
     RETRIED_STATUSES,
     AnswerError,
+    CertificatesError,
     RunError,
     StreamError,
     TapError,
@@ -88,6 +90,9 @@ class AppApi:
         hosts: Base address of each region.
         note: Takes the stream that asked, the status and the length of each answer; called by
             several threads.
+
+    Raises:
+        RunError: If certificates or a shared budget are named that cannot be used.
     """
 
     def __init__(
@@ -316,5 +321,18 @@ def _session(settings: Settings) -> requests.Session:
     session.mount("http://", adapter)
     session.headers.update({"Accept": "application/json", "User-Agent": settings.user_agent})
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+    _check_certificates(os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE"))
     return session
+
+
+def _check_certificates(bundle: str | None) -> None:
+    """Look at the certificates that requests will take: it tells theirs from no other fault.
+
+    Raises:
+        CertificatesError: If a file is named that holds none.
+    """
+    try:
+        if bundle and not pathlib.Path(bundle).is_dir():
+            ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        raise CertificatesError from error

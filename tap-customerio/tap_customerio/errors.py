@@ -65,6 +65,16 @@ class StoreError(RunError):
         )
 
 
+class CertificatesError(RunError):
+    """The environment names certificates that cannot be read: no host could be verified."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The certificates that REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names cannot be read: it "
+            "must be the path of a PEM file, or of a folder of them"
+        )
+
+
 class StreamError(TapError):
     """The stream ends here; the other streams go on.
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import collections
 import logging
-import os
 import socket
 import struct
 import threading
@@ -14,6 +13,7 @@ from tap_customerio.answers import Request
 from tap_customerio.api import AppApi
 from tap_customerio.errors import (
     AnswerError,
+    CertificatesError,
     RunError,
     StreamError,
     UnauthorizedError,
@@ -80,10 +80,21 @@ def test_a_netrc_does_not_replace_the_key(fake, tmp_path, monkeypatch):
     assert fake.headers[0]["Authorization"] == f"Bearer {KEY}"
 
 
-def test_the_certificates_of_the_environment_are_honoured(monkeypatch, tmp_path):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
-    client = api("https://127.0.0.1:1")
-    assert client._session.verify == os.environ["REQUESTS_CA_BUNDLE"]
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_certificates_that_cannot_be_read_are_named(monkeypatch, tmp_path, variable, content):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    monkeypatch.setenv(variable, str(bundle))
+    with pytest.raises(CertificatesError, match=variable):
+        api("https://127.0.0.1:1")
+
+
+def test_a_folder_of_certificates_may_be_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
+    assert api("https://127.0.0.1:1").base() == "https://127.0.0.1:1"
 
 
 def test_ids_from_data_are_quoted_whole():
