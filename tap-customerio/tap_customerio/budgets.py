@@ -19,6 +19,7 @@ from pyrate_limiter.buckets import RedisBucket
 from pyrate_limiter.buckets.redis_bucket import LuaScript
 
 from tap_customerio.errors import RunError, StoreError
+from tap_customerio.retries import LONGEST_RETRY_AFTER
 from tap_customerio.turns import SPREAD, Budget, Turn
 
 if t.TYPE_CHECKING:
@@ -54,7 +55,7 @@ class SqliteBudget:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=OFF")  # a second's calls need not survive
         table = f"budget_{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"
-        self._pauses = f"{table}_pause"
+        self._calls, self._pauses = table, f"{table}_pause"
         self._connection.execute(
             f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, item_timestamp INTEGER)"
         )
@@ -68,6 +69,7 @@ class SqliteBudget:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             now = time.time()
+            self._forget_what_is_to_come(now)
             query = f"SELECT MAX(until) FROM {self._pauses}"  # noqa: S608 - a name of our own
             (until,) = self._connection.execute(query).fetchone()
             if until is not None and until > now:
@@ -81,6 +83,20 @@ class SqliteBudget:
             self._connection.execute("BEGIN IMMEDIATE")
             self._bucket.leak(int(now * 1000))
         return wait
+
+    def _forget_what_is_to_come(self, now: float) -> None:
+        """Take what was noted before the clock was set back for what is just happening.
+
+        Otherwise all would wait until the clock is there again.
+        """
+        self._connection.execute(
+            f"UPDATE {self._calls} SET item_timestamp = ?1 WHERE item_timestamp > ?1",  # noqa: S608 - a name of our own
+            [int(now * 1000)],
+        )
+        self._connection.execute(
+            f"DELETE FROM {self._pauses} WHERE until > ?",  # noqa: S608 - a name of our own
+            [now + LONGEST_RETRY_AFTER],
+        )
 
     def pause(self, seconds: float) -> None:
         """Tell the others."""

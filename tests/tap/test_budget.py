@@ -73,6 +73,18 @@ def test_a_pause_holds_back_all_who_share_the_budget(store):
     assert 35 < same.take() <= 40
 
 
+def test_a_clock_that_was_set_back_holds_nobody_up(tmp_path, monkeypatch):
+    store = f"sqlite:///{tmp_path}/budget.db"
+    one, same = (open_budget(1, store, "a") for _ in range(2))
+    ahead = time.time() + 3600
+    with monkeypatch.context() as clock:
+        clock.setattr(budgets.time, "time", lambda: ahead)
+        assert one.take() == 0
+        one.pause(40)
+    # The call counts as one that is made now: the limit holds, too.
+    assert 0 < same.take() <= budgets.WINDOW_MS / 1000 + 0.01
+
+
 def test_a_429_is_told_to_the_others(fake, tmp_path):
     store = f"sqlite:///{tmp_path}/budget.db"
     fake.routes["/v1/snippets"] = Reply(429, {}, {"Retry-After": "200"})
