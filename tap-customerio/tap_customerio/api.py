@@ -20,6 +20,8 @@ from http.cookiejar import DefaultCookiePolicy
 import backoff
 import requests
 import requests.adapters
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tap_customerio.answers import Answer, Request
 from tap_customerio.errors import (
@@ -110,7 +112,8 @@ class AppApi:
         self._jitter = jitter
         self._hosts = hosts
         self._limiter = Limiter(_budget(settings, self._clock), self._clock)
-        self._session = _session(settings)
+        self._calling = threading.local()
+        self._session = _session(settings, self._opened)
         self._auth = _BearerAuth(settings.app_api_key)
         self._timeout = (
             min(CONNECT_TIMEOUT, settings.request_timeout_seconds),
@@ -204,6 +207,7 @@ class AppApi:
 
     def _try(self, base: str, request: Request, turn: Turn) -> Answer | Failure:
         began = self._clock.now()
+        self._calling.turn = turn
         try:
             response = self._session.request(
                 request.method,
@@ -248,6 +252,13 @@ class AppApi:
             retry_after=parse_retry_after(response.headers.get("Retry-After")),
         )
 
+    def _opened(self) -> None:
+        """Note that this thread's call leaves only now.
+
+        Opening a connection takes several ways to the server and back, a call one.
+        """
+        self._calling.turn.taken = self._clock.now()
+
     def _refusal(self, request: Request, status: int, body: bytes, reference: str) -> TapError:
         if status == requests.codes.unauthorized:
             return UnauthorizedError(self._settings.app_api_url or self._settings.region)
@@ -261,6 +272,30 @@ class _Session(requests.Session):
     @override
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
+
+
+def _pools(opened: t.Callable[[], None]) -> dict[str, t.Any]:
+    """The pools of each scheme, whose connections say when they are open."""
+
+    class Plain(HTTPConnection):
+        @override
+        def connect(self) -> None:
+            super().connect()
+            opened()
+
+    class Secure(HTTPSConnection):
+        @override
+        def connect(self) -> None:
+            super().connect()
+            opened()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
 
 
 class CancelledError(RunError):
@@ -314,9 +349,10 @@ def _budget(settings: Settings, clock: Clock) -> Budget | None:
     return open_budget(rate, store, settings.rate_limit_name or key)
 
 
-def _session(settings: Settings) -> requests.Session:
+def _session(settings: Settings, opened: t.Callable[[], None]) -> requests.Session:
     session = _Session()
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=settings.max_concurrency)
+    adapter.poolmanager.pool_classes_by_scheme = _pools(opened)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.headers.update({"Accept": "application/json", "User-Agent": settings.user_agent})

@@ -31,7 +31,8 @@ class Turn:
     """The right to send one call.
 
     Attributes:
-        taken: When it was taken, in seconds of a clock that never goes back.
+        taken: When it was taken, in seconds of a clock that never goes back; if a connection had
+            to be opened for the call, when it was open.
         answered: When the call was answered, or failed; None before that.
     """
 

@@ -8,6 +8,7 @@ import threading
 import urllib.parse
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from tap_customerio.answers import Request
 from tap_customerio.api import AppApi
@@ -69,6 +70,35 @@ def test_an_answer_says_how_late_its_call_was(fake):
     for _ in range(3):
         client.get(Request("/v1/campaigns"))
     assert taken == pytest.approx([0, 1.005, 1.005 + 1.005 + 0.03])
+
+
+def test_a_call_counts_from_when_its_connection_is_open(fake, monkeypatch):
+    time = [0.0]
+    arrived = []
+
+    class OwnTime(Clock):
+        def now(self):
+            return time[0]
+
+        def sleep(self, seconds, stop):
+            time[0] += seconds
+
+    connect = HTTPConnection.connect
+
+    def shake_hands(connection):
+        connect(connection)
+        time[0] += 0.3
+
+    def answer(_):
+        arrived.append(time[0])
+        return LIST
+
+    monkeypatch.setattr(HTTPConnection, "connect", shake_hands)
+    fake.routes["/v1/campaigns"] = answer
+    client = AppApi(settings(fake.url, requests_per_second=1), clock=OwnTime())
+    for _ in range(3):
+        client.get(Request("/v1/campaigns"))
+    assert arrived == pytest.approx([0.3, 0.3 + 1.005, 0.3 + 2 * 1.005])
 
 
 def test_a_netrc_does_not_replace_the_key(fake, tmp_path, monkeypatch):
