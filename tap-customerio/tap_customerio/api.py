@@ -257,7 +257,7 @@ class AppApi:
 
         Opening a connection takes several ways to the server and back, a call one.
         """
-        self._calling.turn.taken = self._clock.now()
+        self._limiter.sent(self._calling.turn)
 
     def _refusal(self, request: Request, status: int, body: bytes, reference: str) -> TapError:
         if status == requests.codes.unauthorized:

@@ -64,7 +64,7 @@ class SqliteBudget:
         )
         self._bucket = SQLiteBucket(rates(calls_per_second), self._connection, table)
 
-    def take(self, _turn: Turn | None = None, /) -> float:
+    def take(self, turn: Turn, /) -> float:
         """Take a turn, as `Budget` says."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -74,7 +74,7 @@ class SqliteBudget:
             (until,) = self._connection.execute(query).fetchone()
             if until is not None and until > now:
                 return float(until - now)
-            wait = _put(self._bucket, RateItem("call", int(now * 1000)))
+            wait = _put(self._bucket, RateItem(turn.name, int(now * 1000)))
         finally:
             if self._connection.in_transaction:
                 self._connection.commit()
@@ -83,6 +83,13 @@ class SqliteBudget:
             self._connection.execute("BEGIN IMMEDIATE")
             self._bucket.leak(int(now * 1000))
         return wait
+
+    def sent(self, turn: Turn, /) -> None:
+        """Count a call from now on, as `Budget` says."""
+        self._connection.execute(
+            f"UPDATE {self._calls} SET item_timestamp = ? WHERE name = ?",  # noqa: S608 - a name of our own
+            [int(time.time() * 1000), turn.name],
+        )
 
     def _forget_what_is_to_come(self, now: float) -> None:
         """Take what was noted before the clock was set back for what is just happening.
@@ -130,16 +137,24 @@ class RedisBudget:
             rates(calls_per_second), self._redis, self._key, self._redis.script_load(script)
         )
 
-    def take(self, _turn: Turn | None = None, /) -> float:
+    def take(self, turn: Turn, /) -> float:
         """Take a turn, as `Budget` says."""
         paused = self._redis.pttl(f"{self._key}:pause")
         if paused > 0:
             return float(paused) / 1000
         seconds, microseconds = self._redis.time()
-        item = RateItem("call", seconds * 1000 + microseconds // 1000)
+        item = RateItem(turn.name, seconds * 1000 + microseconds // 1000)
         self._bucket.leak(item.timestamp)
         self._redis.expire(self._key, 60)
         return _put(self._bucket, item)
+
+    def sent(self, turn: Turn, /) -> None:
+        """Count a call from now on, as `Budget` says."""
+        seconds, microseconds = self._redis.time()
+        for member in self._redis.zrange(self._key, 0, -1):
+            if member.startswith(turn.name.encode()):  # the bucket adds to it
+                now = seconds * 1000 + microseconds // 1000
+                self._redis.zadd(self._key, {member: now}, xx=True)
 
     def pause(self, seconds: float) -> None:
         """Tell the others."""

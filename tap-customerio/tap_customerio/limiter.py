@@ -86,6 +86,15 @@ class Limiter:
                 self._clock.sleep(min(wait, 1.0), stop)
         return turn
 
+    def sent(self, turn: Turn) -> None:
+        """Note that a call leaves only now, since a connection had to be opened for it.
+
+        Raises:
+            StoreError: If the budget that is shared cannot be asked.
+        """
+        if self._budget is not None:
+            self._ask(lambda budget: budget.sent(turn))
+
     def _take(self, turn: Turn) -> float:
         """Take a turn if there is one.
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import typing as t
+import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 WINDOW: t.Final = 1.005
 """Seconds in which no more calls than the limit may arrive: a second, and what clocks and the
@@ -32,11 +33,13 @@ class Turn:
 
     Attributes:
         taken: When it was taken, in seconds of a clock that never goes back; if a connection had
-            to be opened for the call, when it was open.
+            to be opened for the call, when that was done.
+        name: By what it is known to all who share a budget.
         answered: When the call was answered, or failed; None before that.
     """
 
     taken: float = 0.0
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
     answered: float | None = None
 
 
@@ -52,6 +55,9 @@ class Budget(t.Protocol):
         Returns:
             Seconds until it is worth trying again; 0 if the turn was taken.
         """
+
+    def sent(self, turn: Turn, /) -> None:
+        """Count a call from now on: a connection had to be opened before it could leave."""
 
     def pause(self, seconds: float) -> None:
         """Tell all who share the budget that nobody is to call for a while."""
@@ -81,6 +87,10 @@ class OwnBudget:
         turn.taken = now
         self._turns.append(turn)
         return 0
+
+    def sent(self, turn: Turn, /) -> None:
+        """Count a call from now on, as `Budget` says."""
+        turn.taken = self._now()
 
     def pause(self, seconds: float) -> None:
         """There is nobody else to tell."""

@@ -16,6 +16,7 @@ from tap_customerio import budgets, run_settings
 from tap_customerio.budgets import open_budget
 from tap_customerio.errors import RunError
 from tap_customerio.limiter import Clock, Limiter
+from tap_customerio.turns import Turn
 
 from .conftest import Reply, configuration, run, selection
 
@@ -61,16 +62,27 @@ def test_four_processes_on_one_budget_keep_the_limit_and_use_it(store):
 
 def test_names_keep_budgets_apart_and_bring_two_keys_together(store):
     one, same, other = (open_budget(1, store, name) for name in ("a", "a", "b"))
-    assert one.take() == 0
-    assert 0 < same.take() <= budgets.WINDOW_MS / 1000 + 0.01
-    assert other.take() == 0
+    assert one.take(Turn()) == 0
+    assert 0 < same.take(Turn()) <= budgets.WINDOW_MS / 1000 + 0.01
+    assert other.take(Turn()) == 0
+
+
+def test_a_call_counts_from_when_its_connection_was_open(store):
+    one, same = (open_budget(1, store, "a") for _ in range(2))
+    turn = Turn()
+    assert one.take(turn) == 0
+    while (wait := same.take(Turn())) > 0.6:
+        threading.Event().wait(wait - 0.6)
+    assert wait > 0
+    one.sent(turn)
+    assert 0.7 < same.take(Turn()) <= budgets.WINDOW_MS / 1000 + 0.01
 
 
 def test_a_pause_holds_back_all_who_share_the_budget(store):
     one, same = (open_budget(10, store, "a") for _ in range(2))
     one.pause(40)
     one.pause(5)
-    assert 35 < same.take() <= 40
+    assert 35 < same.take(Turn()) <= 40
 
 
 def test_a_clock_that_was_set_back_holds_nobody_up(tmp_path, monkeypatch):
@@ -79,10 +91,10 @@ def test_a_clock_that_was_set_back_holds_nobody_up(tmp_path, monkeypatch):
     ahead = time.time() + 3600
     with monkeypatch.context() as clock:
         clock.setattr(budgets.time, "time", lambda: ahead)
-        assert one.take() == 0
+        assert one.take(Turn()) == 0
         one.pause(40)
     # The call counts as one that is made now: the limit holds, too.
-    assert 0 < same.take() <= budgets.WINDOW_MS / 1000 + 0.01
+    assert 0 < same.take(Turn()) <= budgets.WINDOW_MS / 1000 + 0.01
 
 
 def test_a_429_is_told_to_the_others(fake, tmp_path):
@@ -99,7 +111,7 @@ def test_a_429_is_told_to_the_others(fake, tmp_path):
     budget = open_budget(10, store, "shared")
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as tap:
         deadline = time.monotonic() + 30
-        while (wait := budget.take()) < 5 and time.monotonic() < deadline:
+        while (wait := budget.take(Turn())) < 5 and time.monotonic() < deadline:
             threading.Event().wait(0.2)
         tap.terminate()
     assert 150 < wait <= 200
@@ -116,7 +128,7 @@ def test_a_store_that_cannot_be_used_is_one_sentence(fake, store, caplog):
 
 def test_a_store_that_breaks_in_the_middle_is_one_sentence():
     class Broken:
-        def take(self):
+        def take(self, turn):
             raise sqlite3.OperationalError
 
         def pause(self, seconds):
