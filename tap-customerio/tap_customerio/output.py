@@ -32,9 +32,18 @@ class Output(MsgSpecWriter):
 
     Attributes:
         unsettled: Whether anything has been written since the last STATE.
+
+    Raises:
+        SystemExit: With exit code 1, if there is no standard output.
     """
 
     unsettled: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        if t.cast("object", sys.stdout) is None:  # closed before the program began
+            logger.error("Standard output is closed: lead it to a target or a file.")
+            raise SystemExit(1)
 
     @override
     def write_message(self, message: Message) -> None:

@@ -332,6 +332,15 @@ def test_a_full_disk_is_one_line(tap, fake):
     assert len(errors(ended)) == 1
 
 
+def test_no_output_at_all_is_one_line(tap, fake):
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *tap("snippets")]
+    ended = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    (line,) = errors(ended)
+    assert "Standard output is closed" in line
+    assert fake.calls == []
+
+
 # The connection test
 
 
