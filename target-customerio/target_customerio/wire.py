@@ -7,11 +7,17 @@ half a megabyte of events takes to be sent; so the connections of its pools are 
 
 from __future__ import annotations
 
+import logging
+import os
+import ssl
 import sys
 import typing as t
+from pathlib import Path
 
 import requests
 import urllib3
+
+from target_customerio.errors import RunEnded
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -103,8 +109,34 @@ class Wire:
 
 
 class Session(requests.Session):
-    """Does not even read where a redirect leads: it may be no address."""
+    """Says nothing in the log, and does not even read where a redirect leads."""
+
+    def __init__(self) -> None:
+        """Look at what the environment names.
+
+        Raises:
+            RunEnded: It names certificates that cannot be read.
+        """
+        super().__init__()
+        # urllib3's lines show addresses and what a faulty answer held, even in a traceback.
+        logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+        _check_certificates(
+            os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        )
 
     @override
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
+        return None  # it may be no address
+
+
+def _check_certificates(bundle: str | None) -> None:
+    """Look at the certificates that requests will take: it tells theirs from no other fault."""
+    try:
+        if bundle and not Path(bundle).is_dir():
+            ssl.create_default_context(cafile=bundle)
+    except OSError:
+        msg = (
+            "The certificates that REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names cannot be read: it "
+            "must be the path of a PEM file, or of a folder of them."
+        )
+        raise RunEnded(msg) from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -357,3 +359,45 @@ def test_refused_credentials_end_the_run_with_the_settings_to_check(run, singer)
     assert "`track_api_key`" in done.error
     assert "wrong-secret-key" not in done.log
     assert "Traceback" not in done.log
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_certificates_that_cannot_be_read_are_named(
+    process, singer, monkeypatch, tmp_path, content
+):
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    done = process([singer.SCHEMA("person_event")])
+    assert done.exit_code == 1
+    assert "The certificates that REQUESTS_CA_BUNDLE (or CURL_CA_BUNDLE) names" in done.log
+    assert "Traceback" not in done.log
+
+
+def test_urllib3_says_nothing_of_a_faulty_answer(process, singer):
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Careless) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        person = singer.RECORD("person_identify", id=1)
+        done = process(
+            [singer.SCHEMA("person_identify"), person], track_api_url=address, max_retries=0
+        )
+        server.shutdown()
+    assert "1 accepted" in done.log
+    assert "CANARY" not in done.log
+    assert "Traceback" not in done.log
+
+
+class _Careless(BaseHTTPRequestHandler):
+    """Takes everything, and sends a header that cannot be parsed."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX\0: CANARY\r\nContent-Length: 2\r\n\r\n{}")
+        self.close_connection = True
+
+    def log_message(self, *_) -> None:
+        """Keep the output of the tests clean."""
