@@ -52,12 +52,15 @@ LONGEST_RULE = 200
 
 
 LONGEST_MATCHED = ITEM_BYTES
-"""Characters of a text that is held against a pattern; no item holds a longer one. What a search
-costs can grow with the square of the length, and it takes memory for each character."""
+"""Characters of a text that is held against a pattern; no item holds a longer one. The time of a
+search can grow with the square of the length, and it takes memory for each character."""
 
 SLOW_RECORDS = 10
 """Records of one schema whose check may take too long; the next one would be no accident either."""
 
+LONG_NAME = Rejection(
+    "schema", None, f"a name of more than {LONGEST_MATCHED:,} characters is held against no pattern"
+)
 TOO_SLOW = Rejection("too_slow", None, "to hold the record against its schema takes too long")
 
 
@@ -92,8 +95,9 @@ class RecordCheck:
         untyped = {name: _without_type(column) for name, column in columns.items()}
         is_valid = _compile({**schema, "properties": untyped} if columns else schema)
         # Of the keywords that are compiled, no other takes longer than the record is long.
-        has_patterns = any("pattern" in part for part in _objects(schema))
-        self.is_surely_valid = _in_time(is_valid) if has_patterns else is_valid
+        keywords = frozenset(_names(schema))
+        self.is_surely_valid = _in_time(is_valid) if "pattern" in keywords else is_valid
+        self._matches_names = "patternProperties" in keywords
         self._find_fault = limited(self._judge)
         self._slow_records = 0
 
@@ -131,6 +135,8 @@ class RecordCheck:
             for name, value in record.items()
             if name in self._properties or not name.startswith(METADATA_PREFIX)
         }
+        if self._matches_names and any(len(name) > LONGEST_MATCHED for name in _names(own)):
+            return LONG_NAME
         try:
             fault = next(self._validator.iter_errors(own), None)
         except Unresolvable:
@@ -244,8 +250,12 @@ def _has_boolean_bounds(schema: object) -> bool:
     return any(isinstance(part.get(name), bool) for part in _objects(schema) for name in bounds)
 
 
+def _names(part: object) -> Iterator[str]:
+    return itertools.chain.from_iterable(_objects(part))
+
+
 def _objects(part: object) -> Iterator[dict[str, t.Any]]:
-    """Yield every object in a schema, itself among them."""
+    """Yield every object within JSON, itself among them."""
     if isinstance(part, dict):
         yield part
     for member in (

@@ -167,6 +167,15 @@ def test_text_that_no_item_can_hold_is_not_searched(column):
     assert judge({"c": "a" * 32_000}).reason == "schema"
 
 
+def test_a_name_that_no_item_can_hold_is_held_against_no_pattern():
+    judge = RecordCheck({"properties": {"c": {"patternProperties": {"^(a|b)*$": {}}}}})
+    assert judge({"c": {"a" * 32_000: 1}}) is None
+    rejection = judge({"c": {"a" * 32_001: 1}})
+    message = "a name of more than 32,000 characters is held against no pattern"
+    assert (rejection.reason, rejection.message) == ("schema", message)
+    assert check({"c": {}}, {"c": {"a" * 32_001: 1}}) is None
+
+
 def test_a_pattern_that_may_change_its_meaning_one_day_is_read_as_it_is_today():
     assert check({"c": {"pattern": "^[[a]$"}}, {"c": "["}) is None
 
