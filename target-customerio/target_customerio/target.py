@@ -224,14 +224,14 @@ class TargetCustomerIO(CommandLineTarget):
         reader = self.message_reader
         try:
             message = msgspec.convert(message_dict, SchemaMessage)
-        except msgspec.ValidationError:
-            message = None
-        if message is None or not isinstance(message.schema.get("properties"), dict):
-            reader.fail("is a SCHEMA that lacks its stream, its schema or its properties")
+        except msgspec.ValidationError as fault:
+            reader.fail(f"is no SCHEMA: {fault}")
         if not message.stream.isprintable() or len(message.stream) > LONGEST_NAME:
             reader.fail("is a SCHEMA of a stream whose name is no name: it cannot be shown")
         if self._schemas.get(message.stream) == reader.line:
             return
+        if not isinstance(message.schema.get("properties"), dict):
+            reader.fail(f"is the SCHEMA of stream '{message.stream}' and lacks its properties")
         if message.stream == connection.STREAM:
             self._check_connection()
         is_test = message.stream == connection.STREAM
@@ -323,6 +323,9 @@ class TargetCustomerIO(CommandLineTarget):
         if self._settings.dry_run:
             return
         self._rejects.flush()
+        if sys.stdout is None:  # closed before the start
+            msg = "STATE cannot be written to standard output (it is closed)."
+            raise RunEnded(msg)
         try:
             sys.stdout.write(f"{value.decode()}\n")
             sys.stdout.flush()

@@ -15,7 +15,7 @@ from .sink import columns, pour, record, schema, state
 
 GOOD = {"customer_id": "c", "event_name": "e", "a": "secret"}
 SCHEMA_OF = "Line 1 of the input is the SCHEMA of stream 'person_event' and"
-LACKS = "Line 1 of the input is a SCHEMA that lacks its stream, its schema or its properties"
+LACKS = f"{SCHEMA_OF} lacks its properties"
 UNREADABLE = f"{SCHEMA_OF} has a pattern that Python cannot read"
 DRAFT_4 = {"$schema": "http://json-schema.org/draft-04/schema#"}
 DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
@@ -85,6 +85,32 @@ def test_a_pattern_without_end_ends_in_rejects_and_in_one_sentence(column, monke
         "held against its schema, as 10 records before it did: simplify the patterns, or set "
         f"`validate_records` to false. {NOTHING_AFTER}"
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"schema": {}}, "is no SCHEMA: Object missing required field `stream`"),
+        ({"stream": 5, "schema": {}}, "is no SCHEMA: Expected `str`, got `int` - at `$.stream`"),
+        (
+            {"stream": "CANARY", "schema": ["CANARY"]},
+            "is no SCHEMA: Expected `object`, got",
+        ),
+        (
+            {"stream": "CANARY", "schema": {}, "key_properties": {"CANARY": "CANARY"}},
+            "is no SCHEMA: Expected `array | null`, got `object` - at `$.key_properties`",
+        ),
+        (
+            {"stream": "CANARY", "schema": {}, "bookmark_properties": [{"CANARY": 1}]},
+            "is no SCHEMA: Expected `str`, got `object` - at `$.bookmark_properties[0]`",
+        ),
+    ],
+)
+def test_a_message_that_is_no_schema_is_one_sentence_about_the_member_at_fault(message, text):
+    done = pour([json.dumps({"type": "SCHEMA", **message}).encode()])
+    (error,) = done.errors
+    assert error.startswith(f"ERROR Line 1 of the input {text}")
+    assert "CANARY" not in error
 
 
 def test_a_boolean_column_is_more_than_the_stream_maps_of_the_sdk_can_take():
