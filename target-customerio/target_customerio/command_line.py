@@ -63,7 +63,10 @@ class CommandLineTarget(Target):
         self._config = {name: value for name, value in self._config.items() if value is not None}
         validator = JSONSchemaValidator(self.config_jsonschema)
         found = map(describe_fault, validator.iter_errors(self._config))
-        faults = list(dict.fromkeys(found))  # one a missing setting, each of which names them all
+        try:
+            faults = list(dict.fromkeys(found))  # one a missing setting, each names them all
+        except AttributeError:  # the SDK's schema of `__else__` has a type in the place of a schema
+            faults = ["The setting `stream_maps` must have `null` or `__NULL__` as `__else__`."]
         if faults and raise_errors:
             msg = " ".join(faults)
             raise ConfigValidationError(msg, errors=faults, schema=self.config_jsonschema)

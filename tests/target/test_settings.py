@@ -192,7 +192,14 @@ def test_about_and_version_need_no_configuration(call):
         (None, "cannot be read (No such file or directory)"),
         ("{}", "The setting `site_id, track_api_key` is required."),
         ('{"a":' * 50_000, "not a JSON object"),
-        ('{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}', "stream_maps"),
+        (
+            '{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}',
+            "The setting `stream_maps.x` has a form that it cannot have: see the documentation of",
+        ),
+        (
+            '{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": {"__else__": "73551"}}}',
+            "The setting `stream_maps` must have `null` or `__NULL__` as `__else__`.",
+        ),
         (
             '{"site_id": "a", "track_api_key": "b", "flattening_enabled": true}',
             "flattening_max_depth",
