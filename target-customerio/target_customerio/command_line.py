@@ -108,7 +108,7 @@ class CommandLineTarget(Target):
     ) -> None:
         """Run the target and exit: 0 if all went well, 1 if not, 143 or 130 after a signal."""
         try:
-            given = file_input or (None if about else _stdin())
+            given = file_input or (None if about or test else _stdin())
             super().invoke(
                 about=about,
                 about_format=about_format,

@@ -190,7 +190,6 @@ def test_about_and_version_need_no_configuration(call):
         ('{"site_id": "a"', "not a JSON object"),
         ('["73551"]', "not a JSON object"),
         (None, "cannot be read (No such file or directory)"),
-        ("{}", "The setting `site_id, track_api_key` is required."),
         ('{"a":' * 50_000, "not a JSON object"),
         (
             '{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}',
@@ -214,6 +213,10 @@ def test_a_bad_configuration_is_one_line_and_no_traceback(call, tmp_path, conten
     assert exit_code == 1
     assert [line.count(text) for line in lines if text in line] == [1]
     assert not [line for line in lines if "73551" in line]
+
+
+def test_a_command_line_that_is_not_understood_has_an_exit_code_of_its_own(call):
+    assert call("--no-such-option")[0] == 2
 
 
 def test_settings_come_from_the_environment_as_well(call, tmp_path, simulator):
