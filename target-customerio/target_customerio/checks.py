@@ -11,6 +11,7 @@ import decimal
 import itertools
 import re
 import typing as t
+import warnings
 from decimal import Decimal
 
 import jsonschema
@@ -22,7 +23,9 @@ from referencing.exceptions import Unresolvable
 
 from target_customerio.event_id import METADATA_PREFIX
 from target_customerio.items import Rejection
+from target_customerio.limits import ITEM_BYTES
 from target_customerio.shapes import REMEMBERED
+from target_customerio.time_limit import TookTooLong, limited
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,8 +51,25 @@ LONGEST_RULE = 200
 """Characters of a schema's rule that a message quotes at most."""
 
 
+LONGEST_MATCHED = ITEM_BYTES
+"""Characters of a text that is held against a pattern; no item holds a longer one. The time of a
+search can grow with the square of the length, and it takes memory for each character."""
+
+SLOW_RECORDS = 10
+"""Records of one schema whose check may take too long; the next one would be no accident either."""
+
+LONG_NAME = Rejection(
+    "schema", None, f"a name of more than {LONGEST_MATCHED:,} characters is held against no pattern"
+)
+TOO_SLOW = Rejection("too_slow", None, "to hold the record against its schema takes too long")
+
+
 class SchemaError(ValueError):
-    """A schema that is not valid JSON Schema. The text says where."""
+    """A schema that no record can be held against. The text says what about it, and where."""
+
+
+class SchemaTooSlow(Exception):  # noqa: N818 - the schema is at fault, not the program
+    """To hold records against their schema took too long, again and again. The text says so."""
 
 
 class RecordCheck:
@@ -73,7 +93,13 @@ class RecordCheck:
         columns = _mapping(schema.get("properties"))
         self._types = {name: _allowed_types(column) for name, column in columns.items()}
         untyped = {name: _without_type(column) for name, column in columns.items()}
-        self.is_surely_valid = _compile({**schema, "properties": untyped} if columns else schema)
+        is_valid = _compile({**schema, "properties": untyped} if columns else schema)
+        # Of the keywords that are compiled, no other takes longer than the record is long.
+        keywords = frozenset(_names(schema))
+        self.is_surely_valid = _in_time(is_valid) if "pattern" in keywords else is_valid
+        self._matches_names = "patternProperties" in keywords
+        self._find_fault = limited(self._judge)
+        self._slow_records = 0
 
     def __call__(self, record: dict[str, t.Any]) -> Rejection | None:
         """Return why `record` breaks its schema, or None if it does not."""
@@ -86,12 +112,31 @@ class RecordCheck:
         return all(kind in self._types.get(name, ANY_TYPE) for name, kind in columns)
 
     def find_fault(self, record: dict[str, t.Any]) -> Rejection | None:
-        """Return what jsonschema finds wrong with `record`, or None."""
+        """Return what jsonschema finds wrong with `record`, or None.
+
+        Raises:
+            SchemaTooSlow: This is one too many of those for which that takes too long.
+        """
+        try:
+            return self._find_fault(record)
+        except TookTooLong:
+            self._slow_records += 1
+            if self._slow_records > SLOW_RECORDS:
+                msg = (
+                    f"takes too long to be held against its schema, as {SLOW_RECORDS} records "
+                    "before it did: simplify the patterns, or set `validate_records` to false"
+                )
+                raise SchemaTooSlow(msg) from None
+            return TOO_SLOW
+
+    def _judge(self, record: dict[str, t.Any]) -> Rejection | None:
         own = {
             name: value
             for name, value in record.items()
             if name in self._properties or not name.startswith(METADATA_PREFIX)
         }
+        if self._matches_names and any(len(name) > LONGEST_MATCHED for name in _names(own)):
+            return LONG_NAME
         try:
             fault = next(self._validator.iter_errors(own), None)
         except Unresolvable:
@@ -147,6 +192,18 @@ def _multiple_of(
         yield jsonschema.ValidationError("not a multiple")
 
 
+def _match_pattern(
+    _: Validator, pattern: str, value: object, __: object
+) -> Iterator[jsonschema.ValidationError]:
+    if isinstance(value, str) and not _matches(re.compile(pattern), value):
+        yield jsonschema.ValidationError("no match")
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> bool:
+    """Tell whether a pattern is found in a text, or would be looked for in a text without end."""
+    return len(text) > LONGEST_MATCHED or pattern.search(text) is not None
+
+
 def _is_integer(_: object, value: object) -> bool:
     if isinstance(value, Decimal):
         return value == value.to_integral_value()
@@ -157,31 +214,70 @@ def _build_validator(schema: dict[str, t.Any]) -> Validator:
     default = Draft4Validator if _has_boolean_bounds(schema) else Draft202012Validator
     plain = validator_for(schema, default=default)
     try:
-        plain.check_schema(schema)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # `[[` may mean something else one day
+            plain.check_schema(schema)
+            for part in _objects(schema):  # up to Draft 6, nothing says that these are patterns
+                for pattern in _mapping(part.get("patternProperties")):
+                    re.compile(pattern)
     except jsonschema.SchemaError as fault:
+        if isinstance(fault.cause, re.error):
+            raise _unreadable(fault.cause) from None
         where = ".".join(str(step) for step in fault.absolute_path)
-        raise SchemaError(where or "the whole schema") from None
+        msg = f"not valid JSON Schema at: {where or 'the whole schema'}"
+        raise SchemaError(msg) from None
+    except re.error as fault:
+        raise _unreadable(fault) from None
     build = t.cast("Callable[..., type[Validator]]", extend)  # jsonschema leaves it untyped
     exact = build(
         plain,
-        validators={"multipleOf": _multiple_of},
+        validators={"multipleOf": _multiple_of, "pattern": _match_pattern},
         type_checker=plain.TYPE_CHECKER.redefine("integer", _is_integer),
     )
     # An empty registry: a reference to another document is an error and never a request.
     return exact(schema, registry=Registry())
 
 
-def _has_boolean_bounds(part: object) -> bool:
+def _unreadable(fault: re.error) -> SchemaError:
+    return SchemaError(
+        f"has a pattern that Python cannot read ({fault}: {str(fault.pattern)[:LONGEST_RULE]}); "
+        "write it the way of Python, or set `validate_records` to false"
+    )
+
+
+def _has_boolean_bounds(schema: object) -> bool:
+    bounds = ("exclusiveMinimum", "exclusiveMaximum")
+    return any(isinstance(part.get(name), bool) for part in _objects(schema) for name in bounds)
+
+
+def _names(part: object) -> Iterator[str]:
+    return itertools.chain.from_iterable(_objects(part))
+
+
+def _objects(part: object) -> Iterator[dict[str, t.Any]]:
+    """Yield every object within JSON, itself among them."""
     if isinstance(part, dict):
-        bounds = ("exclusiveMinimum", "exclusiveMaximum")
-        return any(
-            (name in bounds and isinstance(member, bool)) or _has_boolean_bounds(member)
-            for name, member in part.items()
-        )
-    return isinstance(part, list) and any(_has_boolean_bounds(member) for member in part)
+        yield part
+    for member in (
+        part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    ):
+        yield from _objects(member)
 
 
 # The compiler: each keyword becomes a closure, or decides nothing.
+
+
+def _in_time(check: Check) -> Check:
+    """Return a check that is not sure of what takes too long."""
+    check_in_time = limited(check)
+
+    def is_sure(value: t.Any) -> bool:  # noqa: ANN401 - any JSON
+        try:
+            return check_in_time(value)
+        except TookTooLong:
+            return False
+
+    return is_sure
 
 
 def _compile(schema: object) -> Check:
@@ -312,8 +408,8 @@ def _min_length(schema: Mapping[str, t.Any]) -> Check:
 
 
 def _pattern(schema: Mapping[str, t.Any]) -> Check:
-    search = re.compile(schema["pattern"]).search
-    return lambda value: type(value) is not str or search(value) is not None
+    pattern = re.compile(schema["pattern"])
+    return lambda value: type(value) is not str or _matches(pattern, value)
 
 
 def _maximum(schema: Mapping[str, t.Any]) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import typing as t
 from pathlib import Path
@@ -25,6 +26,10 @@ else:
 
 if t.TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
+
+BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
+"""What a variable of the environment says of a setting that is true or false. To the SDK all but
+four words are false, `ture` for `dry_run` among them."""
 
 MEANINGLESS = ("add_record_metadata", "load_method", "batch_size_rows")
 """Settings that the SDK adds for databases."""
@@ -58,7 +63,10 @@ class CommandLineTarget(Target):
         self._config = {name: value for name, value in self._config.items() if value is not None}
         validator = JSONSchemaValidator(self.config_jsonschema)
         found = map(describe_fault, validator.iter_errors(self._config))
-        faults = list(dict.fromkeys(found))  # one a missing setting, each of which names them all
+        try:
+            faults = list(dict.fromkeys(found))  # one a missing setting, each names them all
+        except AttributeError:  # the SDK's schema of `__else__` has a type in the place of a schema
+            faults = ["The setting `stream_maps` must have `null` or `__NULL__` as `__else__`."]
         if faults and raise_errors:
             msg = " ".join(faults)
             raise ConfigValidationError(msg, errors=faults, schema=self.config_jsonschema)
@@ -74,10 +82,10 @@ class CommandLineTarget(Target):
         except OSError as fault:
             # The SDK looks for the file itself, and then has no word of the system for it.
             problem = f"cannot be read ({fault.strerror or 'No such file or directory'})"
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             problem = "is not a JSON object"
         msg = f"A file of --config {problem}."
-        raise click.UsageError(msg)
+        raise click.ClickException(msg)
 
     @classmethod
     @override
@@ -100,11 +108,12 @@ class CommandLineTarget(Target):
     ) -> None:
         """Run the target and exit: 0 if all went well, 1 if not, 143 or 130 after a signal."""
         try:
+            given = file_input or (None if about or test else _stdin())
             super().invoke(
                 about=about,
                 about_format=about_format,
                 config=config,
-                file_input=io.StringIO(connection.SCHEMA_LINE) if test else file_input,
+                file_input=io.StringIO(connection.SCHEMA_LINE) if test else given,
             )
         except RunEnded as end:
             cls.logger.error("%s", end)  # noqa: TRY400 - a sentence for the user, no traceback
@@ -120,6 +129,13 @@ class CommandLineTarget(Target):
             sys.exit(1)
 
 
+def _stdin() -> t.IO[str]:
+    if sys.stdin is None:
+        msg = "There is nothing to read: standard input is closed, and there is no --input."
+        raise RunEnded(msg)
+    return sys.stdin
+
+
 def read_variable(prefix: str, name: str, setting: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return a setting from the environment; nothing if it is not there.
 
@@ -131,12 +147,17 @@ def read_variable(prefix: str, name: str, setting: dict[str, t.Any]) -> dict[str
     Raises:
         RunEnded: The variable cannot be read.
     """
+    variable = f"{prefix}{name.upper()}"
+    kinds = [kind for kind in setting.get("type", ["object"]) if kind != "null"]
     try:
-        return parse_environment_config({"properties": {name: setting}}, prefix)
-    except ValueError:
-        kind = ", ".join(setting.get("type", ["object"]))
-        msg = f"The environment variable {prefix}{name.upper()} must be JSON of the type {kind}."
+        found = parse_environment_config({"properties": {name: setting}}, prefix)
+    except (ValueError, RecursionError):
+        msg = f"The environment variable {variable} must be JSON of the type {', '.join(kinds)}."
         raise RunEnded(msg) from None
+    if found and kinds == ["boolean"] and os.environ[variable].lower() not in BOOLEANS:
+        msg = f"The environment variable {variable} must be one of {', '.join(BOOLEANS)}."
+        raise RunEnded(msg)
+    return found
 
 
 def describe_defect(fault: Exception) -> str:

@@ -36,8 +36,6 @@ PENDING_BYTES = 4_000_000
 
 SUFFIX = ".singer.jsonl"
 
-EARLIER = "an earlier attempt failed"
-
 
 def utc_now() -> datetime:
     """Return the time of now."""
@@ -152,7 +150,7 @@ class Rejects:
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._schemas: dict[str, bytes] = {}
-        self._failed = False
+        self._failure: RunEnded | None = None
         self._is_kept = False
         with self._explained():
             local = path.removeprefix("file://")
@@ -212,14 +210,16 @@ class Rejects:
         self._pending_bytes += len(line) + 1
 
     def _flush(self) -> None:
-        if self._failed:
-            raise self._unwritable(EARLIER)
+        if self._failure is not None:  # what of it was written nobody knows
+            raise self._failure
         if not self._pending:
             return
-        self._failed = True  # unless the next line returns
-        with self._explained():
-            self._store.add(b"".join(self._pending))
-        self._failed = False
+        try:
+            with self._explained():
+                self._store.add(b"".join(self._pending))
+        except RunEnded as failure:
+            self._failure = failure
+            raise
         self._is_kept = True
         self._pending.clear()
         self._pending_bytes = 0

@@ -454,5 +454,6 @@ RULES = {
     "enum": "must be one of {rule}",
     "minimum": "must not be less than {rule}",
     "maximum": "must not be more than {rule}",
+    "anyOf": "has a form that it cannot have: see the documentation of stream maps",
 }
 """How the rules of the settings' schema are put into words."""

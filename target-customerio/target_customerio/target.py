@@ -19,7 +19,7 @@ from target_customerio.app_api import HASTE, AppClient, Patience
 from target_customerio.app_api import HOSTS as APP_HOSTS
 from target_customerio.budget import ExplainedBudget
 from target_customerio.checkpoints import Checkpoints
-from target_customerio.checks import SchemaError
+from target_customerio.checks import SchemaError, SchemaTooSlow
 from target_customerio.command_line import CommandLineTarget
 from target_customerio.delivery import Delivery
 from target_customerio.effects import Deeds
@@ -55,6 +55,7 @@ if t.TYPE_CHECKING:
 
     from target_customerio.budget import Budget
     from target_customerio.effects import Effects
+    from target_customerio.items import Rejection
 
 ONE_LINE = OneLine()
 
@@ -223,14 +224,14 @@ class TargetCustomerIO(CommandLineTarget):
         reader = self.message_reader
         try:
             message = msgspec.convert(message_dict, SchemaMessage)
-        except msgspec.ValidationError:
-            message = None
-        if message is None or not isinstance(message.schema.get("properties"), dict):
-            reader.fail("is a SCHEMA that lacks its stream, its schema or its properties")
+        except msgspec.ValidationError as fault:
+            reader.fail(f"is no SCHEMA: {fault}")
         if not message.stream.isprintable() or len(message.stream) > LONGEST_NAME:
             reader.fail("is a SCHEMA of a stream whose name is no name: it cannot be shown")
         if self._schemas.get(message.stream) == reader.line:
             return
+        if not isinstance(message.schema.get("properties"), dict):
+            reader.fail(f"is the SCHEMA of stream '{message.stream}' and lacks its properties")
         if message.stream == connection.STREAM:
             self._check_connection()
         is_test = message.stream == connection.STREAM
@@ -250,7 +251,7 @@ class TargetCustomerIO(CommandLineTarget):
         except (RunEnded, SingerSDKError):
             raise
         except SchemaError as fault:
-            reader.fail(f"is the SCHEMA of stream '{stream}' and not valid JSON Schema at: {fault}")
+            reader.fail(f"is the SCHEMA of stream '{stream}' and {fault}")
         except Exception as defect:  # noqa: BLE001 - jsonschema and the SDK stumble on odd schemas
             kind = type(defect).__name__
             reader.fail(f"is the SCHEMA of stream '{stream}' and cannot be read ({kind})")
@@ -266,22 +267,28 @@ class TargetCustomerIO(CommandLineTarget):
             reader.fail("is a RECORD before the SCHEMA of its stream", RecordBeforeSchema)
         if not routes and stream != connection.STREAM:
             self._summary.skipped[stream] += 1
-        is_any_gathered = bool(self._gatherings.sources)
         if stream in self._gatherings.sources:
             self._gatherings.note_record(stream)
         for route in routes:
             mapped = record if route.transform is None else route.transform(record)
-            if mapped is None:
-                continue
-            line, origin = reader.line, route.origin(self._ledger.admit())
-            try:
-                item = route.plan.item(record, mapped, line, origin)
-                if not (is_any_gathered and self._gatherings.take(route.plan, item)):
-                    self._delivery.submit(item)
-            except Refused as refused:
-                self._ledger.rejected(SourceRecord(line, origin), refused.rejection)
-            except DeliveryStopped as stopped:
-                raise RunEnded(str(stopped)) from None
+            if mapped is not None:
+                self._deliver(route, record, mapped)
+
+    def _deliver(
+        self, route: Route, record: dict[str, t.Any], mapped: dict[str, t.Any] | Rejection
+    ) -> None:
+        line, origin = self.message_reader.line, route.origin(self._ledger.admit())
+        try:
+            item = route.plan.item(record, mapped, line, origin)
+            is_any_gathered = bool(self._gatherings.sources)
+            if not (is_any_gathered and self._gatherings.take(route.plan, item)):
+                self._delivery.submit(item)
+        except Refused as refused:
+            self._ledger.rejected(SourceRecord(line, origin), refused.rejection)
+        except DeliveryStopped as stopped:
+            raise RunEnded(str(stopped)) from None
+        except SchemaTooSlow as slow:
+            self.message_reader.fail(f"is a RECORD of stream '{origin.stream}' that {slow}")
 
     @override
     def _process_state_message(self, message_dict: dict[str, t.Any]) -> None:
@@ -316,6 +323,9 @@ class TargetCustomerIO(CommandLineTarget):
         if self._settings.dry_run:
             return
         self._rejects.flush()
+        if sys.stdout is None:  # closed before the start
+            msg = "STATE cannot be written to standard output (it is closed)."
+            raise RunEnded(msg)
         try:
             sys.stdout.write(f"{value.decode()}\n")
             sys.stdout.flush()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from decimal import Decimal
 
 import jsonschema
@@ -7,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_customerio.checks import RecordCheck, SchemaError, _compile
+from target_customerio import time_limit
+from target_customerio.checks import (
+    SLOW_RECORDS,
+    RecordCheck,
+    SchemaError,
+    SchemaTooSlow,
+    _compile,
+)
 
 
 def check(properties, record, **schema):
@@ -115,6 +123,61 @@ def test_a_fault_is_put_into_words_of_the_schema_alone(properties, record, field
 def test_a_schema_that_is_none_is_refused():
     with pytest.raises(SchemaError, match=r"properties\.a\.type"):
         RecordCheck({"properties": {"a": {"type": "text"}}})
+
+
+ENDLESS = "^(a+)+$"
+TEXT = "a" * 100 + "!"
+DOUBLING = {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)} | {"40": {}}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ({"pattern": ENDLESS}, TEXT),
+        ({"items": {"anyOf": [{"pattern": ENDLESS}, {"type": "string"}]}}, [TEXT] * 1_000),
+        ({"patternProperties": {ENDLESS: {}}}, {TEXT: 1}),
+        ({"patternProperties": {ENDLESS: {}}, "additionalProperties": False}, {TEXT: 1}),
+        ({"patternProperties": {ENDLESS: {}}, "unevaluatedProperties": False}, {TEXT: 1}),
+        ({"propertyNames": {"pattern": ENDLESS}}, {TEXT: 1}),
+        ({"contains": {"pattern": ENDLESS}}, [TEXT]),
+        ({"$ref": "#/$defs/0"}, 1),
+    ],
+)
+def test_what_would_never_end_is_refused_and_then_ends_the_run(column, value, monkeypatch):
+    monkeypatch.setattr(time_limit, "SECONDS", 0.01)
+    judge = RecordCheck({"properties": {"c": column}, "$defs": DOUBLING})
+    for _ in range(SLOW_RECORDS):
+        assert judge({"c": value}).reason == "too_slow"
+    with pytest.raises(SchemaTooSlow, match="takes too long"):
+        judge({"c": value})
+
+
+def test_a_fault_found_in_time_is_no_lack_of_time(monkeypatch):
+    monkeypatch.setattr(time_limit, "SECONDS", 0.01)
+    judge = RecordCheck({"properties": {"c": {"pattern": ENDLESS}}})
+    assert [judge({"c": "aab"}).reason for _ in range(20)] == ["schema"] * 20
+    assert judge({"c": "aa"}) is None
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+@pytest.mark.parametrize("column", [{"pattern": "^[ab]*c"}, {"$ref": "#/$defs/a"}])
+def test_text_that_no_item_can_hold_is_not_searched(column):
+    judge = RecordCheck({"properties": {"c": column}, "$defs": {"a": {"pattern": "^[ab]*c"}}})
+    assert judge({"c": "a" * 32_001}) is None
+    assert judge({"c": "a" * 32_000}).reason == "schema"
+
+
+def test_a_name_that_no_item_can_hold_is_held_against_no_pattern():
+    judge = RecordCheck({"properties": {"c": {"patternProperties": {"^(a|b)*$": {}}}}})
+    assert judge({"c": {"a" * 32_000: 1}}) is None
+    rejection = judge({"c": {"a" * 32_001: 1}})
+    message = "a name of more than 32,000 characters is held against no pattern"
+    assert (rejection.reason, rejection.message) == ("schema", message)
+    assert check({"c": {}}, {"c": {"a" * 32_001: 1}}) is None
+
+
+def test_a_pattern_that_may_change_its_meaning_one_day_is_read_as_it_is_today():
+    assert check({"c": {"pattern": "^[[a]$"}}, {"c": "["}) is None
 
 
 def test_a_reference_elsewhere_is_never_followed(monkeypatch):

@@ -8,12 +8,16 @@ import sys
 
 import pytest
 
+from target_customerio import time_limit
+
 from .conftest import COMMAND
-from .sink import columns, pour, record, schema
+from .sink import columns, pour, record, schema, state
 
 GOOD = {"customer_id": "c", "event_name": "e", "a": "secret"}
 SCHEMA_OF = "Line 1 of the input is the SCHEMA of stream 'person_event' and"
-LACKS = "Line 1 of the input is a SCHEMA that lacks its stream, its schema or its properties"
+LACKS = f"{SCHEMA_OF} lacks its properties"
+UNREADABLE = f"{SCHEMA_OF} has a pattern that Python cannot read"
+DRAFT_4 = {"$schema": "http://json-schema.org/draft-04/schema#"}
 DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
 
 
@@ -30,7 +34,17 @@ def deep(depth: int) -> object:
         ({"properties": []}, LACKS),
         (columns(a="string"), f"{SCHEMA_OF} not valid JSON Schema at: properties.a"),
         (columns(a={"type": "text"}), f"{SCHEMA_OF} not valid JSON Schema at: properties.a.type"),
-        (columns(a={"pattern": "("}), f"{SCHEMA_OF} not valid JSON Schema at: properties.a"),
+        (columns(a={"pattern": "("}), f"{UNREADABLE} (missing ), unterminated subpattern at"),
+        (
+            columns(a={"pattern": r"\p{L}"}),
+            rf"{UNREADABLE} (bad escape \p at position 0: ",
+        ),
+        (columns(a={"pattern": "(?<a>b)"}), f"{UNREADABLE} (unknown extension ?<a"),
+        (columns(a={"patternProperties": {"(?<a>b)": {}}}), f"{UNREADABLE} (unknown extension ?<a"),
+        (
+            columns(a={"items": [{"patternProperties": {"(?<a>b)": {}}}]}) | DRAFT_4,
+            f"{UNREADABLE} (unknown extension ?<a",
+        ),
         (columns(a={"pattern": "a{99999999999}"}), f"{SCHEMA_OF} cannot be read (OverflowError)"),
         (columns(a={}) | {"$schema": 5}, f"{SCHEMA_OF} cannot be read (AttributeError)"),
         (columns(a={"multipleOf": "x"}) | DRAFT_3, f"{SCHEMA_OF} cannot be read (Invalid"),
@@ -44,6 +58,59 @@ def test_a_schema_that_is_none_is_one_sentence(given, text):
     assert error.removeprefix("ERROR ").startswith(text)
     assert error.isprintable()
     assert (done.exit_code, done.bodies, done.rejects) == (1, [], [])
+
+
+CATASTROPHIC = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"pattern": CATASTROPHIC},
+        {"anyOf": [{"pattern": CATASTROPHIC}, {}]},
+        {"$ref": "#/definitions/a"},
+    ],
+)
+def test_a_pattern_without_end_ends_in_rejects_and_in_one_sentence(column, monkeypatch):
+    monkeypatch.setattr(time_limit, "SECONDS", 0.01)
+    given = columns(a=column) | {"definitions": {"a": {"pattern": CATASTROPHIC}}}
+    slow = record("person_event", GOOD | {"a": "a" * 100 + "!"})
+    lines = [schema("person_event", given), *[record("person_event", GOOD | {"a": "a"})] * 3]
+    done = pour([*lines, *[slow] * 20, state(b'{"last":1}')])
+    assert {one["rejection"]["reason"] for one in done.rejected} == {"too_slow"}
+    assert (done.counts, done.states) == ((14, 3, 10), [])
+    (error,) = done.errors
+    assert error == (
+        "ERROR Line 15 of the input is a RECORD of stream 'person_event' that takes too long to be "
+        "held against its schema, as 10 records before it did: simplify the patterns, or set "
+        f"`validate_records` to false. {NOTHING_AFTER}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"schema": {}}, "is no SCHEMA: Object missing required field `stream`"),
+        ({"stream": 5, "schema": {}}, "is no SCHEMA: Expected `str`, got `int` - at `$.stream`"),
+        (
+            {"stream": "CANARY", "schema": ["CANARY"]},
+            "is no SCHEMA: Expected `object`, got",
+        ),
+        (
+            {"stream": "CANARY", "schema": {}, "key_properties": {"CANARY": "CANARY"}},
+            "is no SCHEMA: Expected `array | null`, got `object` - at `$.key_properties`",
+        ),
+        (
+            {"stream": "CANARY", "schema": {}, "bookmark_properties": [{"CANARY": 1}]},
+            "is no SCHEMA: Expected `str`, got `object` - at `$.bookmark_properties[0]`",
+        ),
+    ],
+)
+def test_a_message_that_is_no_schema_is_one_sentence_about_the_member_at_fault(message, text):
+    done = pour([json.dumps({"type": "SCHEMA", **message}).encode()])
+    (error,) = done.errors
+    assert error.startswith(f"ERROR Line 1 of the input {text}")
+    assert "CANARY" not in error
 
 
 def test_a_boolean_column_is_more_than_the_stream_maps_of_the_sdk_can_take():

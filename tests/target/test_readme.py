@@ -61,7 +61,7 @@ def test_it_states_the_limits(text, limit):
 
 
 def test_it_states_the_exit_codes(text):
-    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == ["0", "1", "143"]
+    assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == ["0", "1", "2", "143"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

@@ -190,7 +190,15 @@ def test_about_and_version_need_no_configuration(call):
         ('{"site_id": "a"', "not a JSON object"),
         ('["73551"]', "not a JSON object"),
         (None, "cannot be read (No such file or directory)"),
-        ('{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}', "stream_maps"),
+        ('{"a":' * 50_000, "not a JSON object"),
+        (
+            '{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": "73551"}}',
+            "The setting `stream_maps.x` has a form that it cannot have: see the documentation of",
+        ),
+        (
+            '{"site_id": "a", "track_api_key": "b", "stream_maps": {"x": {"__else__": "73551"}}}',
+            "The setting `stream_maps` must have `null` or `__NULL__` as `__else__`.",
+        ),
         (
             '{"site_id": "a", "track_api_key": "b", "flattening_enabled": true}',
             "flattening_max_depth",
@@ -202,9 +210,13 @@ def test_a_bad_configuration_is_one_line_and_no_traceback(call, tmp_path, conten
     if content is not None:
         file.write_text(content)
     exit_code, _, lines = call("--config", str(file))
-    assert exit_code != 0
-    assert len([line for line in lines if text in line]) == 1
+    assert exit_code == 1
+    assert [line.count(text) for line in lines if text in line] == [1]
     assert not [line for line in lines if "73551" in line]
+
+
+def test_a_command_line_that_is_not_understood_has_an_exit_code_of_its_own(call):
+    assert call("--no-such-option")[0] == 2
 
 
 def test_settings_come_from_the_environment_as_well(call, tmp_path, simulator):
@@ -232,6 +244,11 @@ def test_settings_come_from_the_environment_as_well(call, tmp_path, simulator):
         ("MAX_RETRIES", "secret-value-7"),
         ("STREAMS", "[secret-value-7"),
         ("STREAM_MAPS", "secret-value-7"),
+        ("STREAMS", "[" * 50_000),
+        ("DRY_RUN", "secret-value-7"),
+        ("DRY_RUN", ""),
+        ("VALIDATE_RECORDS", "secret-value-7"),
+        ("FLATTENING_ENABLED", "ture"),
     ],
 )
 def test_an_environment_variable_that_cannot_be_read_is_named(call, name, value):

@@ -214,6 +214,29 @@ def test_a_closed_standard_output_is_one_sentence(start_target, simulator):
     assert "Exception ignored" not in log
 
 
+@pytest.mark.parametrize(
+    ("redirection", "text"),
+    [
+        (">&-", "STATE cannot be written to standard output (it is closed)."),
+        ("<&-", "There is nothing to read: standard input is closed, and there is no --input."),
+    ],
+)
+def test_a_standard_stream_that_was_never_open_is_one_sentence(
+    configure, tmp_path, redirection, text
+):
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" "$@" {redirection}', COMMAND, "--config", configure()],
+        input=as_lines(messages(10)),
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        check=False,
+        timeout=60,
+    )
+    errors = [line for line in done.stderr.decode().splitlines() if "| ERROR" in line]
+    assert (done.returncode, len(errors)) == (1, 1)
+    assert errors[0].endswith(text)
+
+
 @pytest.fixture
 def pipe():
     """The two ends of a pipe."""
