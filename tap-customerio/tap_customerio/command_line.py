@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import json
 import logging
+import os
 import pathlib
 import signal
 import sys
@@ -17,7 +18,9 @@ import typing as t
 
 import click
 from singer_sdk import Tap
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, MappingError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import JSONSchemaValidator, SingerCommand, _ConfigInput
 from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
@@ -31,6 +34,10 @@ else:
     from typing_extensions import override
 
 logger = logging.getLogger("tap-customerio")
+
+BOOLEANS: t.Final = ("true", "false", "yes", "no", "on", "off", "1", "0")
+"""What a variable of the environment says of a setting that is true or false. To the SDK all but
+four words are false, `ture` among them."""
 
 
 class Stopped(SystemExit):
@@ -94,6 +101,16 @@ class CommandLineTap(Tap, abc.ABC):
         Returns:
             Whether all is well.
         """
+
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, t.Any]:  # noqa: N805 - a property of the class
+        """Do as the SDK does, but name the variable that cannot be read, and never its value."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        config: dict[str, t.Any] = {}
+        for name, setting in cls.config_jsonschema["properties"].items():
+            config |= read_variable(cls._env_var_prefix, name, setting)
+        return config
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -178,6 +195,34 @@ class CommandLineTap(Tap, abc.ABC):
             context_settings=command.context_settings,
             logger=cls.logger,
         )
+
+
+def read_variable(prefix: str, name: str, setting: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Read a setting from the environment.
+
+    Args:
+        prefix: What the variables of the tap begin with.
+        name: The name of the setting.
+        setting: Its JSON Schema.
+
+    Returns:
+        The setting by its name; nothing if the environment does not have it.
+
+    Raises:
+        ConfigurationError: If the variable cannot be read.
+    """
+    variable = f"{prefix}{name.upper()}"
+    types = setting.get("type", "object")
+    kinds = [kind for kind in ([types] if isinstance(types, str) else types) if kind != "null"]
+    try:
+        found = parse_environment_config({"properties": {name: setting}}, prefix)
+    except (ValueError, RecursionError) as error:
+        msg = f"The environment variable {variable} must be JSON of the type {', '.join(kinds)}."
+        raise ConfigurationError(msg) from error
+    if found and kinds == ["boolean"] and os.environ[variable].lower() not in BOOLEANS:
+        msg = f"The environment variable {variable} must be one of {', '.join(BOOLEANS)}."
+        raise ConfigurationError(msg)
+    return found
 
 
 def read_json(name: str, file: t.IO[str]) -> dict[str, t.Any]:

@@ -193,6 +193,26 @@ def test_a_catalog_of_another_kind_is_one_line(tap, tmp_path):
     assert "--discover" in errors(ended)[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_RETRIES", KEY),
+        ("CUSTOM_STREAMS", f"[{KEY}"),
+        ("CUSTOM_STREAMS", "[" * 50_000),
+        ("STREAM_MAPS", KEY),
+        ("INCLUDE_DRAFTS", "ture"),
+        ("ACTIVITIES_INCLUDE_DELETED", ""),
+    ],
+)
+def test_an_environment_variable_that_cannot_be_read_is_named(monkeypatch, name, value):
+    monkeypatch.setenv("TAP_CUSTOMERIO_APP_API_KEY", "key")
+    monkeypatch.setenv(f"TAP_CUSTOMERIO_{name}", value)
+    ended = finish([COMMAND, "--config", "ENV", "--discover"])
+    assert ended.returncode == 1
+    (line,) = errors(ended)
+    assert f"TAP_CUSTOMERIO_{name} must be" in line
+
+
 def test_a_missing_config_is_one_line(tap, tmp_path):
     ended = finish([COMMAND, "--config", str(tmp_path / "none.json")])
     assert ended.returncode == 1
