@@ -83,6 +83,10 @@ class Progress:
             if not isinstance(state.get(KEY), dict):
                 state[KEY] = dict(NOTE)
 
+    def begin_anew(self) -> None:
+        """Take no notice of what earlier runs noted; only before the plan."""
+        self._found, self._open, self.notes = {}, {}, {}
+
     def reached(self, chain: Chain) -> bool:
         """Whether an earlier run came to a position in a chain."""
         return chain.key in self._open

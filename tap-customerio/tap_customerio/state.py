@@ -1,35 +1,40 @@
-"""Bookmarks of the two incremental streams.
+"""Bookmarks of the incremental streams.
 
-Both keep theirs under the SDK's own names, `replication_key` and `replication_key_value`, as a
+They keep theirs under the SDK's own names, `replication_key` and `replication_key_value`, as a
 date-time. A bookmark never claims what was not handed on, and never goes back.
 """
 
 from __future__ import annotations
 
-import logging
 import typing as t
 
 from tap_customerio import times
 from tap_customerio.errors import StreamError
 
 if t.TYPE_CHECKING:
+    import logging
+
     from tap_customerio.settings import Settings
 
 State = t.MutableMapping[str, t.Any]
 
-logger = logging.getLogger("tap-customerio")
-
 CLOCKS: t.Final = 300
 """Seconds by which the clocks of two machines that are set may differ."""
 
+BOOKMARK: t.Final = "replication_key_value"
+"""Up to where all was read, as a date-time."""
+
 RESUME: t.Final = "resume_from"
 """Where an unfinished run goes on, as a date-time; gone when the run is finished."""
+
+TIMES: t.Final = (BOOKMARK, RESUME)
+"""All that the state of a stream says about time, its notes about an unfinished read aside."""
 
 MESSAGES_DEFAULT_MONTHS: t.Final = 6
 """Months of messages that are read without a start date: what the API itself returns."""
 
 
-def read(state: State, name: str = "replication_key_value") -> int | None:
+def read(state: State, name: str = BOOKMARK) -> int | None:
     """Read a time from the state of a stream.
 
     Args:
@@ -52,33 +57,33 @@ def read(state: State, name: str = "replication_key_value") -> int | None:
         raise StreamError(msg) from error
 
 
-def reached(state: State, now: int, name: str = "replication_key_value") -> int | None:
-    """Read how far earlier runs got.
+def drop_future(state: State, names: t.Iterable[str], now: int, logger: logging.Logger) -> bool:
+    """Drop times that are still to come: a clock was ahead when they were noted.
 
-    A time that is still to come claims what nobody can have read: a clock was ahead when it was
-    noted. It is dropped, since it would hide everything until then.
+    They claim what nobody can have read, and would hide everything until then.
 
     Args:
-        state: The state of the stream.
+        state: The state of a stream, or its notes about an unfinished read.
+        names: The keys that hold times, as date-times.
         now: Unix seconds at the start of the run.
-        name: The key that holds the time, as a date-time.
+        logger: Where each of them is mentioned.
 
     Returns:
-        Unix seconds, None if nothing is known.
+        Whether there was one.
 
     Raises:
-        StreamError: If it is no date-time.
+        StreamError: If one is no date-time.
     """
-    found = read(state, name)
-    if found is None or found <= now + CLOCKS:
-        return found
-    logger.warning(
-        "The state says that %s were read up to %s, which is still to come: a clock was wrong. "
-        "This is dropped, and they are read as if for the first time.",
-        state.get("replication_key") or "records",
-        state.pop(name),
-    )
-    return None
+    found = {name: read(state, name) for name in names}
+    ahead = [name for name, time in found.items() if time is not None and time > now + CLOCKS]
+    for name in ahead:
+        logger.warning(
+            "`%s` in the state is %s, which is still to come: a clock was wrong. It is dropped, "
+            "and what it would hide is read.",
+            name,
+            state.pop(name),
+        )
+    return bool(ahead)
 
 
 def advance(state: State, replication_key: str, seconds: int) -> None:
@@ -117,7 +122,7 @@ def plan_windows(settings: Settings, state: State | None, now: int) -> list[Wind
     """
     end = now if settings.end is None else min(now, settings.end - 1)
     start = settings.start
-    if state is not None and (bookmark := _resume(settings, state, now)) is not None:
+    if state is not None and (bookmark := _resume(settings, state)) is not None:
         start = bookmark if start is None else max(start, bookmark)
     if start is None:
         start = times.months_before(end, MESSAGES_DEFAULT_MONTHS)
@@ -125,11 +130,11 @@ def plan_windows(settings: Settings, state: State | None, now: int) -> list[Wind
     return [Window(begin, min(begin + length - 1, end)) for begin in range(start, end + 1, length)]
 
 
-def _resume(settings: Settings, state: State, now: int) -> int | None:
-    unfinished = reached(state, now, RESUME)
+def _resume(settings: Settings, state: State) -> int | None:
+    unfinished = read(state, RESUME)
     if unfinished is not None:
         return unfinished
-    bookmark = reached(state, now)
+    bookmark = read(state)
     if bookmark is None:
         return None
     return bookmark - settings.messages_lookback_days * times.DAY

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import itertools
+import logging
 
 import pytest
+import time_machine
 
 from tap_customerio import state as bookmarks
 from tap_customerio import times
 from tap_customerio.errors import StreamError
 from tap_customerio.settings import SETTINGS, parse
 from tap_customerio.state import Window, WindowBookmark, plan_windows
+from tap_customerio.streams import STREAMS
+
+from .conftest import run, selection
 
 NOW = times.to_seconds("2026-11-21T20:14:03Z")
 DEFAULTS = {
@@ -133,6 +138,10 @@ def test_a_bookmark_that_is_no_time_is_an_error_that_names_it(value):
         bookmarks.read({"replication_key_value": value})
 
 
+def ahead(state):
+    return bookmarks.drop_future(state, bookmarks.TIMES, NOW, logging.getLogger())
+
+
 @pytest.mark.parametrize(
     "state",
     [
@@ -141,21 +150,50 @@ def test_a_bookmark_that_is_no_time_is_an_error_that_names_it(value):
         {"resume_from": "9999-12-31T23:59:59Z"},
     ],
 )
-def test_a_time_that_is_still_to_come_hides_nothing(state, caplog):
+def test_a_time_that_is_still_to_come_is_dropped(state, caplog):
+    assert ahead(state)
     assert plan(state) == plan({})
     assert not state.keys() & {"replication_key_value", "resume_from"}
     assert "a clock was wrong" in caplog.text
 
 
 def test_clocks_that_are_set_may_differ(caplog):
-    bookmarked = bookmark(times.to_text(NOW + bookmarks.CLOCKS))
-    assert span(plan(dict(bookmarked), messages_lookback_days=1))[0] == times.to_text(
-        NOW + bookmarks.CLOCKS - times.DAY
-    )
+    state = bookmark(times.to_text(NOW + bookmarks.CLOCKS))
+    assert not ahead(state)
+    assert state == bookmark(times.to_text(NOW + bookmarks.CLOCKS))
     assert not caplog.text
 
 
 def test_an_unfinished_run_of_a_wrong_clock_leaves_the_bookmark_before_it():
     state = bookmark("2026-11-20T00:00:00Z", resume_from="2031-01-01T00:00:01Z")
-    assert span(plan(state, messages_lookback_days=1))[0] == "2026-11-19T00:00:00Z"
+    assert ahead(state)
     assert state == bookmark("2026-11-20T00:00:00Z")
+
+
+INCREMENTAL = [stream.name for stream in STREAMS if isinstance(stream.replication_key, str)]
+
+
+@pytest.mark.parametrize("stream", INCREMENTAL)
+def test_no_stream_is_hidden_by_a_bookmark_that_is_still_to_come(stream, customerio_simulator):
+    simulator = customerio_simulator(people=20, now=NOW, rate_limit=0)
+    settings = {"app_api_key": simulator.app_api_key, "metrics_parent_days": 0}
+    time = "2031-01-01T00:00:00Z"
+    ahead = {"replication_key_value": time}
+    cut = {"progress_markers": {"notes": {"began": time, "newest": time}}}
+    with time_machine.travel(NOW, tick=True):
+        fresh, *others = [
+            run(simulator.url, stream, state={"bookmarks": {stream: state}}, **settings)
+            for state in ({}, ahead, cut)
+        ]
+    assert fresh.records(stream)
+    for found in others:
+        assert len(found.records(stream)) == len(fresh.records(stream))
+        assert found.bookmark(stream).keys() == fresh.bookmark(stream).keys()
+        assert found.bookmark(stream)["replication_key_value"] < time
+
+
+def test_a_read_that_leaves_the_bookmark_alone_leaves_one_that_is_still_to_come(fake):
+    fake.routes["/v1/activities"] = {"activities": []}
+    ahead = {"bookmarks": {"activities": bookmark("2031-01-01T00:00:00Z")}}
+    catalog = selection("activities", method="FULL_TABLE")
+    assert run(fake.url, state=ahead, catalog=catalog).state == ahead

@@ -69,6 +69,15 @@ class CustomerIOStream(EmittingStream, abc.ABC):
         self.key_of = operator.itemgetter(*keys)
         self.progress = Progress([], self.mark)
 
+    @override
+    def begin(self, version: int | None) -> None:
+        super().begin(version)
+        if self.incremental:
+            now, notes = self.tap.started, self.progress.notes
+            bookmarks.drop_future(self.stream_state, bookmarks.TIMES, now, self.logger)
+            if bookmarks.drop_future(notes, list(notes), now, self.logger):
+                self.progress.begin_anew()
+
     def chains(self) -> t.Sequence[Chain]:
         """What to walk."""
         return [self.chain()]
