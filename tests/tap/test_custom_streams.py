@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import jsonschema
 import pytest
@@ -149,6 +150,25 @@ def test_a_parent_without_a_value_for_a_placeholder_is_passed_over(fake):
         "primary_keys": ["id"],
     }
     assert read(fake, found) == [{"id": 3, "record": {"id": 3}}]
+
+
+def test_a_parent_that_vanished_is_not_named_by_what_is_personal(fake, caplog):
+    senders = [{"id": 1, "email": "canary@example.com"}]
+    fake.routes["/v1/sender_identities"] = {"sender_identities": senders}
+    fake.routes["/v1/esp/search_suppression/canary%40example.com"] = NOT_FOUND
+    search = {
+        "name": "suppressed",
+        "path": "/v1/esp/search_suppression/{email}",
+        "parent": "sender_identities",
+        "primary_keys": ["email"],
+    }
+    with caplog.at_level(logging.DEBUG):
+        assert read(fake, search) == []
+    assert (
+        "A record of `sender_identities` (known by `email`) is gone since it was listed and is "
+        "skipped (reference 01REF)."
+    ) in caplog.text
+    assert "canary" not in caplog.text
 
 
 @pytest.mark.parametrize(("params", "limit"), [({}, 100), ({"limit": 2}, 2)])

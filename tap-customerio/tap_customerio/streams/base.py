@@ -236,13 +236,20 @@ class FanOutStream(CustomerIOStream):
         """The parent's rows, as far as they are kept."""
         return self.tap.parents.rows(self.parent_stream)
 
+    def named(self, ids: t.Mapping[str, object]) -> str:
+        """How the log names a parent; never by what could be about a person.
+
+        Args:
+            ids: What the path's placeholders stand for.
+        """
+        return ", ".join(f"{name} {value!a}" for name, value in ids.items())
+
     @override
     def chain_ended(self, end: End) -> None:
         if isinstance(end.error, VanishedError):
-            named = ", ".join(f"{name} {value!a}" for name, value in end.chain.ids.items())
             self.logger.warning(
                 "%s is gone since it was listed and is skipped (reference %s).",
-                named,
+                self.named(end.chain.ids),
                 end.error.reference or "none",
             )
             return

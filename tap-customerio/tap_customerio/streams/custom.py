@@ -93,6 +93,11 @@ class CustomFanOut(CustomStream, FanOutStream):
         return {name: name for name in self.definition.placeholders}
 
     @override
+    def named(self, ids: t.Mapping[str, object]) -> str:
+        names = ", ".join(f"`{name}`" for name in ids)
+        return f"A record of `{self.definition.parent}` (known by {names})"
+
+    @override
     def parents(self) -> list[Record]:
         columns = self.definition.placeholders
         return [row for row in super().parents() if all(row[name] is not None for name in columns)]
