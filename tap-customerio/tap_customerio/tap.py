@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 import typing as t
 
@@ -52,6 +53,8 @@ class TapCustomerIO(CommandLineTap):
     ]
 
     def __init__(self, **kwargs: t.Any) -> None:  # noqa: ANN401 - those of the SDK
+        # Its debug lines show what the filter of a stream map made of a record: perhaps a value.
+        logging.getLogger("singer_sdk.mapper").setLevel(logging.INFO)
         self._signal: int | None = None
         self.failures: list[str] = []  # streams that ended with an error
         super().__init__(**kwargs)

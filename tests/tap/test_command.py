@@ -252,6 +252,17 @@ def test_a_defect_is_one_line_without_a_value(tap, fake):
     assert "Stream 'snippets' ended with an error: unexpected ValueError at " in errors(ended)[-2]
 
 
+def test_what_a_filter_makes_of_a_record_is_not_in_the_log(tap, fake, monkeypatch):
+    monkeypatch.setenv("TAP_CUSTOMERIO_LOGLEVEL", "DEBUG")
+    fake.routes["/v1/snippets"] = {"snippets": [{"name": CANARY}, {"name": "", "value": "x"}]}
+    ended = finish(tap("snippets", stream_maps={"snippets": {"__filter__": "name"}}))
+    assert ended.returncode == 0
+    assert "DEBUG" in ended.stderr
+    assert [m["record"]["name"] for m in messages(ended.stdout) if m["type"] == "RECORD"] == [
+        CANARY
+    ]
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
 )
