@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import typing as t
 import urllib.parse
 from dataclasses import dataclass, field
@@ -19,9 +20,35 @@ _NO_SEGMENTS: t.Final = frozenset({"", ".", ".."})
 UNREADABLE: t.Final = (ValueError, ArithmeticError, RecursionError)
 """What reading JSON raises: text that is none or no UTF-8, an endless exponent, endless depth."""
 
+ANYTHING: t.Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
+"""Reads any JSON; decimals keep the digits that they had in the API's answer."""
+
 _BODY = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | None)
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _TOKEN = msgspec.json.Decoder(str | int | None)
+
+
+Content = t.TypeVar("Content")
+
+
+def decode(
+    decoder: msgspec.json.Decoder[Content], raw: bytes | msgspec.Raw, call: str, found: str
+) -> Content:
+    """Read a part of an answer.
+
+    Args:
+        decoder: Knows what it should be.
+        raw: The part.
+        call: What it answered, as texts name it.
+        found: What it is, in words, if it is something else.
+
+    Raises:
+        UnreadableAnswerError: If it is.
+    """
+    try:
+        return decoder.decode(raw)
+    except UNREADABLE as error:
+        raise UnreadableAnswerError(call, found) from error
 
 
 @dataclass(frozen=True)
@@ -118,11 +145,8 @@ class Answer:
         """
         if key == "$":
             return self.content if isinstance(self.content, list) else [msgspec.Raw(self.body)]
-        try:
-            found = _ROWS.decode(self.envelope.get(key, b"null"))
-        except UNREADABLE as error:
-            raise UnreadableAnswerError(self.request.call, f"no list under `{key}`") from error
-        return found or []
+        raw = self.envelope.get(key, b"null")
+        return decode(_ROWS, raw, self.request.call, f"no list under `{key}`") or []
 
     def token(self) -> str | None:
         """The token of the next page; None for all the ways to say that there is none.
@@ -132,10 +156,8 @@ class Answer:
         """
         if isinstance(self.content, list):
             return None
-        try:
-            found = _TOKEN.decode(self.content.get("next", b"null"))
-        except UNREADABLE as error:
-            raise UnreadableAnswerError(self.request.call, "an unknown kind of `next`") from error
+        raw = self.content.get("next", b"null")
+        found = decode(_TOKEN, raw, self.request.call, "an unknown kind of `next`")
         return str(found) if found else None
 
     @classmethod

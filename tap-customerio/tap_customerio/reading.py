@@ -6,12 +6,9 @@ what all of them have in common, from the plan of a read to its end.
 
 from __future__ import annotations
 
-import decimal
 import typing as t
 
-import msgspec
-
-from tap_customerio.answers import UNREADABLE
+from tap_customerio import answers
 from tap_customerio.chains import End
 from tap_customerio.errors import UnreadableAnswerError
 from tap_customerio.progress import Progress
@@ -27,9 +24,6 @@ STATE_SECONDS: t.Final = 3.0
 ROWS_AT_A_TIME: t.Final = 1000
 """Rows that are decoded together: a page of a membership has 30,000, which as records would take
 ten times the memory of the page."""
-
-# Decimals keep the digits that they had in the API's answer.
-_decode_row = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
 
 
 class Reading:
@@ -210,10 +204,7 @@ def decode(raw: Row, call: str) -> Record | None:
     """
     if isinstance(raw, dict):
         return raw
-    try:
-        row = _decode_row(raw)
-    except UNREADABLE as error:
-        raise UnreadableAnswerError(call, "a row that cannot be read as JSON") from error
+    row = answers.decode(answers.ANYTHING, raw, call, "a row that cannot be read as JSON")
     if row is not None and not isinstance(row, dict):
         raise UnreadableAnswerError(call, "a row that is no object")
     return t.cast("Record | None", row)

@@ -14,7 +14,7 @@ from tap_customerio.streams import STREAMS
 from tap_customerio.streams.custom import columns
 from tap_customerio.tap import TapCustomerIO
 
-from .conftest import NOT_FOUND, configuration, run
+from .conftest import NOT_FOUND, Reply, configuration, run
 
 STATUS = {
     "name": "trigger_status",
@@ -108,14 +108,18 @@ def test_what_is_no_object_becomes_one(fake):
     assert read(fake, found) == [{"value": "192.0.2.1", "record": {"value": "192.0.2.1"}}]
 
 
-@pytest.mark.parametrize("body", [{"things": 5}, {"things": "x"}, [1]])
-def test_records_that_are_none_end_the_stream(fake, body):
+@pytest.mark.parametrize(
+    "body",
+    [{"things": 5}, {"things": "x"}, [1], Reply(200, b'{"things":[{"id":"\xed\xa0\x80"}]}')],
+)
+def test_records_that_are_none_end_the_stream(fake, caplog, body):
     fake.routes["/v1/things"] = body
     catalog = TapCustomerIO(config=configuration(fake.url, custom_streams=[LIST])).catalog_dict
     for entry in catalog["streams"]:
         (root,) = [part for part in entry["metadata"] if not part["breadcrumb"]]
         root["metadata"]["selected"] = entry["stream"] == "things"
     assert run(fake.url, catalog=catalog, custom_streams=[LIST]).exit_code == 1
+    assert "GET /v1/things answered 200 with " in caplog.text
 
 
 def test_by_token_and_with_a_query(fake):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import itertools
 import json
 import logging
 import subprocess
@@ -234,6 +235,56 @@ def test_a_strange_body_ends_its_stream_alone(server, body, text):
         b'{"id":2' in body
     )
     assert [one["name"] for one in done.records(HEALTHY)] == ["healthy"]
+
+
+PARENTS = {
+    "/v1/segments": {"segments": [{"id": 1}]},
+    "/v1/broadcasts": {"broadcasts": [{"id": 1}]},
+    "/v1/broadcasts/1/triggers": {"triggers": [{"id": 1}]},
+    "/v1/object_types": {"types": [{"id": "1"}]},
+}
+NESTED = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+NO_TEXT = b'"\xed\xa0\x80"'
+"""Half of a pair of surrogates, which no UTF-8 has."""
+FORMS = {
+    ("segment_usage", "/v1/segments/1/used_by", b'{"used_by":%s}'): (b"5", b'"x"', b"[1]", NESTED),
+    ("optouts", "/v1/optouts", b'{"optouts":[%s]}'): (b"5", b'"x"', b"[1]", NO_TEXT, NESTED),
+    ("optouts", "/v1/optouts", b'{"optouts":[{"cio_id":"a","optouts":%s}]}'): (
+        b"5", b'"x"', b"[5]", b"[null]", b'{"a":1}', NO_TEXT, NESTED,
+    ),
+    ("activities", "/v1/activities", b'{"next":"a","activities":[%s]}'): (
+        b"5", b'"x"', b"[1]", NO_TEXT, NESTED,
+    ),
+    ("broadcast_trigger_errors", "/v1/campaigns/1/triggers/1/errors", b'{"errors":[%s]}'): (
+        NO_TEXT, NESTED,
+    ),
+    ("objects", "/v1/objects", b'{"identifiers":[%s]}'): (b"5", b'"x"', b"[1]", NO_TEXT, NESTED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stream", "path", "body"),
+    [(*place[:2], place[2] % wrong) for place, found in FORMS.items() for wrong in found],
+    ids=itertools.count(),
+)
+def test_a_part_in_another_form_is_said_to_be_one(fake, caplog, stream, path, body):
+    fake.routes = {**PARENTS, path: Reply(200, body)}
+    done = run(fake.url, stream, start_date="2026-01-01")
+    assert (done.exit_code, done.records(stream)) == (1, [])
+    assert f"Stream '{stream}' ended with an error: " in caplog.text
+    assert " answered 200 with " in caplog.text
+
+
+@pytest.mark.parametrize("attributes", [5, "x", [1], {"cio_subscription_preferences": "[" * 5_000}])
+def test_preferences_that_are_none_are_null(fake, attributes):
+    fake.routes = {
+        "/v1/customers": {"identifiers": [{"cio_id": "a"}]},
+        "/v1/customers/attributes": {"customers": [{"cio_id": "a", "attributes": attributes}]},
+    }
+    done = run(fake.url, "people_subscription_preferences")
+    assert done.exit_code == 0
+    (found,) = done.records("people_subscription_preferences")
+    assert (found["cio_id"], found["chosen"], found["computed"]) == ("a", None, None)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import msgspec
 
 from tap_customerio import state as bookmarks
 from tap_customerio import times
+from tap_customerio.answers import UNREADABLE
 from tap_customerio.pagination import start_token_until_empty
 from tap_customerio.shape import to_seconds
 from tap_customerio.streams.base import CustomerIOStream
@@ -42,7 +43,7 @@ class _Stamp(msgspec.Struct):
     timestamp: t.Any = None
 
 
-_stamp = msgspec.json.Decoder(_Stamp).decode
+_STAMP = msgspec.json.Decoder(_Stamp | None)
 
 
 class Activities(CustomerIOStream):
@@ -151,5 +152,14 @@ class _Older:
     def __call__(self, rows: t.Sequence[Row]) -> bool:
         if self.oldest is None:
             return False
-        stamps = (to_seconds(_stamp(t.cast("msgspec.Raw", row)).timestamp) for row in rows)
+        stamps = (_time(t.cast("msgspec.Raw", row)) for row in rows)
         return all(stamp is not None and stamp < self.oldest for stamp in stamps)
+
+
+def _time(row: msgspec.Raw) -> int | None:
+    """When a row happened; None if it does not say so."""
+    try:
+        found = _STAMP.decode(row)
+    except UNREADABLE:
+        return None  # what is wrong with it is said where a record is made of it
+    return None if found is None else to_seconds(found.timestamp)

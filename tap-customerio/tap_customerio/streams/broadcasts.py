@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
-import msgspec
-
+from tap_customerio import answers
 from tap_customerio.pagination import start_token
 from tap_customerio.streams.base import FanOutStream, ParentStream
 from tap_customerio.streams.campaigns import ACTION, AUTOMATION
@@ -122,4 +121,8 @@ class BroadcastTriggerErrors(IndexedStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        return [{"error": msgspec.json.decode(row)} for row in answer.rows(chain.rows)]
+        found = "an error that cannot be read as JSON"
+        return [
+            {"error": answers.decode(answers.ANYTHING, row, chain.call, found)}
+            for row in answer.rows(chain.rows)
+        ]

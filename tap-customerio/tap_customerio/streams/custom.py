@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import decimal
 import sys
 import typing as t
 
-import msgspec
-
-from tap_customerio import definitions
+from tap_customerio import answers, definitions
 from tap_customerio.errors import UnreadableAnswerError
 from tap_customerio.pagination import offset, start_token, unpaged
 from tap_customerio.streams.base import CustomerIOStream, FanOutStream, ParentStream
@@ -36,8 +33,6 @@ DIALECTS: t.Final[t.Mapping[str, Dialect]] = {
 OFFSET_PAGE_SIZE: t.Final = 100
 """Rows to ask for at a time where a definition that counts rows names no `limit`."""
 
-_decode = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
-
 
 class CustomStream(CustomerIOStream):
     """A list that a definition describes."""
@@ -54,16 +49,17 @@ class CustomStream(CustomerIOStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        found = _decode(answer.body)
+        call = answer.request.call
+        found = answers.decode(answers.ANYTHING, answer.body, call, "a body that is no whole JSON")
         for step in self.definition.steps:
             if not isinstance(found, (dict, type(None))):
-                raise UnreadableAnswerError(answer.request.call, f"no object around `{step}`")
+                raise UnreadableAnswerError(call, f"no object around `{step}`")
             found = (found or {}).get(step)
         if isinstance(found, dict):
             return [found]
         if not isinstance(found, (list, type(None))):
             where = self.definition.records_path
-            raise UnreadableAnswerError(answer.request.call, f"no records under `{where}`")
+            raise UnreadableAnswerError(call, f"no records under `{where}`")
         rows = (row for row in found or [] if row is not None)
         return [row if isinstance(row, dict) else {"value": row} for row in rows]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
+import decimal
 import json
 import sys
 import typing as t
 
+import msgspec
 from singer_sdk import typing as th
 
 from tap_customerio import progress
-from tap_customerio.errors import UnreadableAnswerError
+from tap_customerio.answers import UNREADABLE, decode
 from tap_customerio.fetch import Chain
 from tap_customerio.pagination import start_token
 from tap_customerio.streams.base import CustomerIOStream
@@ -220,7 +221,8 @@ class PeopleSubscriptionPreferences(AttributesStream):
 
 
 def _preferences(person: Record) -> Record:
-    attributes = person.get("attributes") or {}
+    found = person.get("attributes")
+    attributes = found if isinstance(found, dict) else {}
     return {
         **{name: person.get(name) for name in ("cio_id", "id", "email", "unsubscribed")},
         **{name: _topics(attributes.get(held)) for name, held in PREFERENCES.items()},
@@ -232,7 +234,7 @@ def _topics(preferences: object) -> object:
     if isinstance(preferences, str):
         try:
             preferences = json.loads(preferences)
-        except json.JSONDecodeError:
+        except UNREADABLE:
             return None
     return preferences.get("topics") if isinstance(preferences, dict) else None
 
@@ -293,22 +295,25 @@ class Optouts(CustomerIOStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        people = [self.decoded(row, chain) for row in answer.rows(chain.rows)]
-        return list(itertools.chain.from_iterable(map(_opted_out, filter(None, people))))
+        found = "a person whose `optouts` are no list of objects"
+        people = [decode(_PERSON, row, chain.call, found) for row in answer.rows(chain.rows)]
+        return [
+            {
+                **optout,
+                "cio_id": person.cio_id,
+                "customer_id": person.customer_id,
+                "from": optout.get("from") or "",
+            }
+            for person in people
+            if person is not None
+            for optout in person.optouts or []
+        ]
 
-    def decoded(self, row: Row, chain: Chain) -> Record | None:
-        """A row as an object.
 
-        Raises:
-            UnreadableAnswerError: If it is something else.
-        """
-        found = row if isinstance(row, dict) else json.loads(bytes(row))
-        if found is not None and not isinstance(found, dict):
-            raise UnreadableAnswerError(chain.call, "a row that is no object")
-        return found
+class _Person(msgspec.Struct):
+    cio_id: t.Any = None
+    customer_id: t.Any = None
+    optouts: list[dict[str, t.Any]] | None = None
 
 
-def _opted_out(person: Record) -> t.Iterator[Record]:
-    named = {name: person.get(name) for name in ("cio_id", "customer_id")}
-    for optout in person.get("optouts") or []:
-        yield {**optout, **named, "from": optout.get("from") or ""}
+_PERSON = msgspec.json.Decoder(_Person | None, float_hook=decimal.Decimal)

@@ -7,12 +7,10 @@ import sys
 import threading
 import typing as t
 
-import msgspec
-
-from tap_customerio.errors import UnreadableAnswerError, VanishedError
+from tap_customerio.errors import VanishedError
 from tap_customerio.fetch import Chain, End, Row
 from tap_customerio.pagination import start_token
-from tap_customerio.reading import RecentKeys
+from tap_customerio.reading import RecentKeys, decode
 from tap_customerio.streams.base import CustomerIOStream
 
 if sys.version_info >= (3, 12):
@@ -25,8 +23,6 @@ if t.TYPE_CHECKING:
 
 PAGE: t.Final = 1000
 """Most identifiers on a page of a search (documented)."""
-
-_decode = msgspec.json.Decoder(dict[str, t.Any]).decode
 
 
 class SearchStream(CustomerIOStream, abc.ABC):
@@ -78,12 +74,8 @@ class SearchStream(CustomerIOStream, abc.ABC):
         """
 
     def _name(self, row: Row) -> str | None:
-        try:
-            found = row if isinstance(row, dict) else _decode(row)
-        except msgspec.DecodeError as error:
-            call = f"POST {self.path}"
-            raise UnreadableAnswerError(call, "a row that is no object") from error
-        return str(found[self.found_by]) if found.get(self.found_by) else None
+        name = (decode(row, f"POST {self.path}") or {}).get(self.found_by)
+        return str(name) if name else None
 
     @override
     def mark(self, row: Row) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
+from tap_customerio.errors import UnreadableAnswerError
 from tap_customerio.pagination import start_token
 from tap_customerio.streams.base import FanOutStream, ParentStream
 from tap_customerio.streams.schema import (
@@ -119,7 +120,10 @@ class SegmentUsage(FanOutStream):
     @override
     def prepare(self, row: Record, chain: Chain) -> Record | None:
         # The id of the segment is beside these in the documents, among them in fact.
-        return super().prepare(row.get("used_by") or {}, chain)
+        used_by = row.get("used_by") or {}
+        if not isinstance(used_by, dict):
+            raise UnreadableAnswerError(chain.call, "no object under `used_by`")
+        return super().prepare(used_by, chain)
 
 
 class SegmentCustomerCounts(FanOutStream):
