@@ -50,6 +50,9 @@ class Shaper:
         schema: Its JSON schema.
         keys: Its key properties, which cannot be null.
         logger: Where values that had to be dropped are mentioned, once for each property.
+
+    Attributes:
+        unfit: The properties, as paths with points, of which values had to be dropped.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Shaper:
         self._stream = stream
         self._keys = tuple(keys)
         self._logger = logger
-        self._mentioned: set[str] = set()
+        self.unfit: set[str] = set()
         self._rules = self._compile(schema["properties"])
 
     def __call__(self, row: Record) -> Record:
@@ -113,8 +116,8 @@ class Shaper:
         return convert_or_null
 
     def _mention(self, path: str) -> None:
-        if path not in self._mentioned:
-            self._mentioned.add(path)
+        if path not in self.unfit:
+            self.unfit.add(path)
             self._logger.warning(
                 "Stream '%s': property '%s' held a value that its type cannot hold; such values "
                 "become null.",

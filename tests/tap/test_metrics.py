@@ -116,15 +116,74 @@ def test_the_end_date_is_not_read_itself_and_a_start_in_the_future_asks_for_noth
     assert "/v1/campaigns/4/metrics" not in fake.paths()
 
 
-@pytest.mark.parametrize("metric", [None, {}, {"series": None}, {"series": {"sent": None}}])
-def test_no_series_are_no_records(fake, metric):
-    result = campaign_metrics(fake, {"metric": metric})
+@pytest.mark.parametrize("series", [{}, {"sent": None}, {"sent": []}])
+def test_no_series_are_no_records(fake, series):
+    result = campaign_metrics(fake, {"metric": {"series": series}})
     assert (result.exit_code, result.of("RECORD")) == (0, [])
 
 
-@pytest.mark.parametrize("metric", [5, {"series": [1]}, {"series": {"sent": "many"}}])
-def test_series_that_are_none_end_the_stream(fake, metric):
-    assert campaign_metrics(fake, {"metric": metric}).exit_code == 1
+UNREADABLE = [
+    *(("campaign_metrics", "metrics", body) for body in (
+        {}, {"metric": None}, {"metric": {}}, {"metric": 5}, {"metric": {"series": None}},
+        {"metric": {"series": [1]}}, {"metric": {"series": {"sent": "many"}}},
+        {"metric": {"series": {"sent": [1]}, "start": 10**30}},
+    )),
+    *(("campaign_journey_metrics", "journey_metrics", body) for body in (
+        {}, {"journey_metric": None}, {"journey_metric": [1]},
+        {"journey_metric": {"finished": [1], "started": "many"}},
+    )),
+    *(("campaign_link_metrics", "metrics/links", body) for body in (
+        {}, {"links": {}}, {"links": [None]}, {"links": [{}]},
+        {"links": [{"link": {"id": 1}}]}, {"links": [{"link": {"id": 1}, "metric": {}}]},
+        *({"links": [{"link": link, "metric": {"series": {"clicked": [1]}}}]}
+          for link in (None, {}, {"id": None}, {"id": {}}, {"id": [1]})),
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stream", "path", "body"), UNREADABLE)
+def test_what_is_no_answer_ends_the_stream_and_moves_no_bookmark(fake, caplog, stream, path, body):
+    counted = [1] * 20
+    good = {
+        "metric": {"series": {"sent": counted}},
+        "journey_metric": {"started": counted},
+        **links({"clicked": counted}),
+    }
+    fake.routes["/v1/campaigns"] = {"campaigns": [{"id": 1}, {"id": 2}]}
+    fake.routes[f"/v1/campaigns/1/{path}"] = good
+    fake.routes[f"/v1/campaigns/2/{path}"] = body
+    before = state(stream, "2026-11-01T05:00:00Z")
+    result = run(fake.url, stream, state=before, max_concurrency=1)
+    assert result.exit_code == 1
+    assert "answered 200 with" in caplog.text
+    assert result.bookmark(stream)["replication_key_value"] == "2026-11-01T05:00:00Z"
+    fake.routes[f"/v1/campaigns/2/{path}"] = good
+    result = run(fake.url, stream, state=before)
+    assert result.exit_code == 0
+    assert result.bookmark(stream)["replication_key_value"] > "2026-11-01T05:00:00Z"
+
+
+@pytest.mark.parametrize("actions", [5, "x", {}, [{}], [{"id": None}], [{"id": {}}], [5], [[]]])
+@pytest.mark.parametrize("parents", [(), ("campaigns",)])
+def test_actions_that_are_no_list_of_ids_end_their_metrics_alone(fake, caplog, actions, parents):
+    fake.routes["/v1/campaigns"] = {
+        "campaigns": [{"id": 1, "actions": [{"id": 5}]}, {"id": 2, "actions": actions}]
+    }
+    for part in ("", "/actions/5"):
+        fake.routes[f"/v1/campaigns/1{part}/metrics"] = {"metric": {"series": {"sent": [1]}}}
+        fake.routes[f"/v1/campaigns/2{part}/metrics"] = {"metric": {"series": {"sent": [1]}}}
+    names = ("campaign_metrics", "campaign_action_metrics")
+    result = run(fake.url, *parents, *names, state=state(names[1], "2026-11-01T05:00:00Z"))
+    assert result.exit_code == 1
+    assert "GET /v1/campaigns answered 200 with no ids under `actions`" in caplog.text
+    assert len(result.records("campaign_metrics")) == 2
+    assert result.bookmark(names[1])["replication_key_value"] == "2026-11-01T05:00:00Z"
+
+
+@pytest.mark.parametrize("actions", [None, []])
+def test_a_parent_may_have_no_actions(fake, actions):
+    fake.routes["/v1/campaigns"] = {"campaigns": [{"id": 1, "actions": actions}, {"id": 2}]}
+    assert run(fake.url, "campaign_action_metrics").exit_code == 0
 
 
 def test_both_generations_end_in_the_same_columns(fake):

@@ -11,6 +11,7 @@ import msgspec
 
 from tap_customerio import state as bookmarks
 from tap_customerio import times
+from tap_customerio.answers import ANYTHING, Content, decode
 from tap_customerio.calendars import EST, Calendar
 from tap_customerio.errors import UnreadableAnswerError
 from tap_customerio.shape import to_seconds
@@ -37,22 +38,28 @@ TOUCHES: t.Final = (
 """Properties of parents that say when something last happened to them."""
 
 
+# What must be there, or a read that found nothing would move the bookmark past what it missed.
+# Objects are; a list may be null, as the API writes empty ones, and a series may be absent.
+
+
 class _Metric(msgspec.Struct):
-    series: dict[str, list[t.Any] | None] | None = None
+    series: dict[str, list[t.Any] | None]
     start: t.Any = None
 
 
 class _Link(msgspec.Struct):
-    id: t.Any = None
+    id: int | str
     href: t.Any = None
 
 
 class _LinkMetric(msgspec.Struct):
-    link: _Link = msgspec.field(default_factory=_Link)
-    metric: _Metric = msgspec.field(default_factory=_Metric)
+    link: _Link
+    metric: _Metric
 
 
-Content = t.TypeVar("Content")
+_METRIC = msgspec.json.Decoder(_Metric)
+_JOURNEY = msgspec.json.Decoder(dict[str, t.Any])
+_LINKS = msgspec.json.Decoder(list[_LinkMetric] | None)
 
 
 class MetricsStream(FanOutStream, IncrementalStream):
@@ -145,31 +152,52 @@ class MetricsStream(FanOutStream, IncrementalStream):
             return
         for part in row[self.parts] or []:
             found = part.get("id") if isinstance(part, dict) else part
-            if found is not None:
-                yield {**self.ids(row), self.part_key: found}
+            if found is None:
+                raise self._partless()
+            yield {**self.ids(row), self.part_key: found}
+
+    @override
+    def parents(self) -> list[Record]:
+        found = super().parents()
+        # What was no list of ids is null by now, as a list of none may be.
+        if self.parts in self.parent_stream.shape.unfit:
+            raise self._partless()
+        return found
+
+    def _partless(self) -> UnreadableAnswerError:
+        return UnreadableAnswerError(f"GET {self.parent.path}", f"no ids under `{self.parts}`")
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        envelope = self.generation.envelope
-        metric = _decode(answer, envelope, _Metric)
-        if metric is None:
-            return []
-        # The documents put the start beside the series or around them.
-        start = to_seconds(metric.start) or to_seconds(_decode(answer, "start", object))
-        return self._rows(metric.series or {}, start)
+        metric = self._decode(_METRIC, answer)
+        return self._rows(metric.series, chain.call, _start(metric.start, answer))
 
-    def _rows(self, series: t.Mapping[str, t.Any], start: int | None = None) -> list[Record]:
+    def _decode(self, decoder: msgspec.json.Decoder[Content], answer: Answer) -> Content:
+        key, call = self.generation.envelope, answer.request.call
+        return decode(decoder, answer.envelope.get(key, b""), call, f"no series under `{key}`")
+
+    def _rows(
+        self, series: t.Mapping[str, t.Any], call: str, start: int | None = None
+    ) -> list[Record]:
         """Turn series into rows.
 
         Args:
             series: The values of each series, oldest first.
+            call: What they answered, as texts name it.
             start: The start of the first period as the answer says it, None if it does not.
+
+        Raises:
+            UnreadableAnswerError: If no calendar has that start, or so many periods.
         """
         found = {name: values for name, values in series.items() if values}
         count = max((len(values) for values in found.values()), default=0)
+        try:
+            starts = self._starts(count, start)
+        except (ValueError, OverflowError, OSError) as error:
+            raise UnreadableAnswerError(call, "periods that no calendar has") from error
         rows = [
             {**self._blank, "resolution": self._span.calendar.resolution, "period_start": begin}
-            for begin in self._starts(count, start)
+            for begin in starts
         ]
         for name, values in found.items():
             shift = 0 if self.generation.anchored else count - len(values)
@@ -199,10 +227,12 @@ class JourneyMetricsStream(MetricsStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        series = _decode(answer, self.generation.envelope, dict[str, t.Any]) or {}
-        lists = {name: values for name, values in series.items() if isinstance(values, list)}
-        start = to_seconds(series.get("start")) or to_seconds(_decode(answer, "start", object))
-        return self._rows(lists, start)
+        found = self._decode(_JOURNEY, answer)
+        lists = {name: values for name, values in found.items() if isinstance(values, list)}
+        for name in self._blank:
+            if name not in lists and found.get(name) is not None:
+                raise UnreadableAnswerError(answer.request.call, f"no list under `{name}`")
+        return self._rows(lists, chain.call, _start(found.get("start"), answer))
 
 
 class LinkMetricsStream(MetricsStream):
@@ -232,11 +262,11 @@ class LinkMetricsStream(MetricsStream):
         return list(merged.values())
 
     def _clicks(self, answer: Answer) -> list[Record]:
-        found = _decode(answer, self.generation.envelope, list[_LinkMetric]) or []
+        found = self._decode(_LINKS, answer) or []
         return [
             {"link_id": each.link.id, "href": each.link.href, **row}
             for each in found
-            for row in self._rows(each.metric.series or {})
+            for row in self._rows(each.metric.series, answer.request.call)
         ]
 
 
@@ -251,14 +281,11 @@ def _last_touch(row: Record) -> str:
     return max(found, default="9")
 
 
-def _decode(answer: Answer, key: str, kind: type[Content]) -> Content | None:
-    raw = answer.envelope.get(key)
-    if raw is None:
-        return None
-    try:
-        return msgspec.json.decode(raw, type=kind | None)
-    except msgspec.DecodeError as error:
-        raise UnreadableAnswerError(answer.request.call, f"no series under `{key}`") from error
+def _start(inside: object, answer: Answer) -> int | None:
+    """The start of the first period: the documents put it beside the series or around them."""
+    raw = answer.envelope.get("start", b"null")
+    around = decode(ANYTHING, raw, answer.request.call, "a `start` that cannot be read as JSON")
+    return to_seconds(inside) or to_seconds(around)
 
 
 @functools.lru_cache(maxsize=16)
