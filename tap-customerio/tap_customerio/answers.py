@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import decimal
+import itertools
+import re
 import typing as t
 import urllib.parse
 from dataclasses import dataclass, field
@@ -19,6 +21,11 @@ _NO_SEGMENTS: t.Final = frozenset({"", ".", ".."})
 
 UNREADABLE: t.Final = (ValueError, ArithmeticError, RecursionError)
 """What reading JSON raises: text that is none or no UTF-8, an endless exponent, endless depth."""
+
+MOST_VALUES: t.Final = 500_000
+"""Values of a row at most: each takes some 100 bytes of memory, however short it is written."""
+
+_STRING_OR_COMMA: t.Final = re.compile(rb'"[^"]*"|,')
 
 ANYTHING: t.Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
 """Reads any JSON; decimals keep the digits that they had in the API's answer."""
@@ -49,6 +56,30 @@ def decode(
         return decoder.decode(raw)
     except UNREADABLE as error:
         raise UnreadableAnswerError(call, found) from error
+
+
+def decode_row(raw: msgspec.Raw, call: str) -> t.Any:  # noqa: ANN401 - whatever the API sent
+    """Read a row of an answer.
+
+    Args:
+        raw: The row.
+        call: What it answered, as texts name it.
+
+    Raises:
+        UnreadableAnswerError: If it is no JSON, or too much of it.
+    """
+    if len(raw) > 2 * MOST_VALUES and _has_too_many_values(bytes(raw)):
+        raise UnreadableAnswerError(call, f"a row of more than {MOST_VALUES:,} values")
+    return decode(ANYTHING, raw, call, "a row that cannot be read as JSON")
+
+
+def _has_too_many_values(row: bytes) -> bool:
+    if row.count(b",") < MOST_VALUES:
+        return False
+    # Without escapes no string needs more than one look, and none is kept: a row has millions.
+    bare = row.replace(rb"\\", b"").replace(rb"\"", b"")
+    commas = (found for found in _STRING_OR_COMMA.finditer(bare) if found[0] == b",")
+    return next(itertools.islice(commas, MOST_VALUES - 1, None), None) is not None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from tap_customerio import answers
+from tap_customerio.answers import decode_row
 from tap_customerio.chains import End
 from tap_customerio.errors import UnreadableAnswerError
 from tap_customerio.progress import Progress
@@ -204,7 +204,7 @@ def decode(raw: Row, call: str) -> Record | None:
     """
     if isinstance(raw, dict):
         return raw
-    row = answers.decode(answers.ANYTHING, raw, call, "a row that cannot be read as JSON")
+    row = decode_row(raw, call)
     if row is not None and not isinstance(row, dict):
         raise UnreadableAnswerError(call, "a row that is no object")
     return t.cast("Record | None", row)

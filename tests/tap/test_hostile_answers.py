@@ -223,8 +223,9 @@ ROW = '{"segments":[{"id":1,"name":"written"},{"id":2,%s}]}'
         (ROW.encode() % (b'"x":' + b"9" * 5_000), "a row that cannot be read as JSON"),
         (ROW.encode() % b'"id":1e999999999', "a record has no usable value in its key property"),
         (ROW.encode() % b'"id":{}', "a record has no usable value in its key property"),
+        (ROW.encode() % (b'"x":[%s1]' % (b"1," * 500_000)), "a row of more than 500,000 values"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_strange_body_ends_its_stream_alone(server, body, text):
     done, lines = read(server, "segments", [Reply(200, body)])
@@ -296,6 +297,8 @@ def test_preferences_that_are_none_are_null(fake, attributes):
         ('"conditions":"{\\"a\\":0.1000}"', "conditions", {"a": 0.1}),
         ('"name":{"a":1.50}', "name", '{"a":1.50}'),
         ('"created_at":"1e999999"', "created_at", None),
+        ('"name":"%s"' % (',\\",' * 400_000), "name", ',",' * 400_000),
+        ('"x":[%s1]' % ("1," * 499_000), "x", [1] * 499_001),
     ],
 )
 def test_a_value_that_no_type_can_hold_is_null_and_ends_nothing(server, member, name, value):
@@ -359,8 +362,9 @@ def packed(size: int) -> bytes:
         (Reply(200, packed(32_000_000), PACKED), 0, 350),
         (Reply(200, packed(1_000_000_000), PACKED), 1, 450),
         (Reply(200, b"[" * 16_000_000 + b"]" * 16_000_000), 1, 250),
+        (Reply(200, b'{"segments":[{"id":1,"x":[%s1]}]}' % (b"1.5," * 8_000_000)), 1, 250),
     ],
-    ids=["32 MB", "bomb", "nested"],
+    ids=["32 MB", "bomb", "nested", "decimals"],
 )
 def test_the_command_stays_small(server, tmp_path, reply, code, megabytes):
     server.routes = {"/v1/segments": reply}

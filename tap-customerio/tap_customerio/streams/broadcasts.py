@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from tap_customerio import answers
+from tap_customerio.answers import decode_row
 from tap_customerio.pagination import start_token
 from tap_customerio.streams.base import FanOutStream, ParentStream
 from tap_customerio.streams.campaigns import ACTION, AUTOMATION
@@ -121,8 +121,4 @@ class BroadcastTriggerErrors(IndexedStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        found = "an error that cannot be read as JSON"
-        return [
-            {"error": answers.decode(answers.ANYTHING, row, chain.call, found)}
-            for row in answer.rows(chain.rows)
-        ]
+        return [{"error": decode_row(row, chain.call)} for row in answer.rows(chain.rows)]
