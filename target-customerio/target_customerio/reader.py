@@ -7,7 +7,7 @@ import sys
 import typing as t
 from collections import Counter
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -113,12 +113,12 @@ class MessageReader(GenericSingerReader[bytes]):
         Raises:
             InvalidLine: The line is no Singer message.
         """
+        if len(line) > 2 * MOST_VALUES and _has_too_many_values(line):
+            self.fail(f"holds more than {MOST_VALUES:,} values")
         # Without them it is shorter by their number, which is found faster so than by `count`.
         brackets = len(line) - len(line.replace(b"{", b"").replace(b"[", b""))
         if brackets > DEEPEST and _is_deep(line):
             self.fail("is nested too deep")
-        if len(line) > 2 * MOST_VALUES and _STRING.sub(b"", line).count(b",") >= MOST_VALUES:
-            self.fail(f"holds more than {MOST_VALUES:,} values")
         try:
             message = decode(line)
         except UnicodeDecodeError:
@@ -183,13 +183,28 @@ class MessageReader(GenericSingerReader[bytes]):
 
 _STEPS = bytes.maketrans(b"{[]}", b"\x01\x01\xff\xff")  # 1 and -1 as signed bytes
 _ELSE = bytes(set(range(256)) - set(b"{[]}"))
-_STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)  # the last one may be cut off
+_STRING = re.compile(rb'"[^"]*"?')  # the last one may be cut off
+_STRING_OR_COMMA = re.compile(rb'"[^"]*"?|,')
 
 
 def _is_deep(line: bytes) -> bool:
     """Tell whether brackets outside of strings are nested too deep, also in a line that is cut."""
-    steps = _STRING.sub(b"", line).translate(_STEPS, _ELSE)
+    steps = _STRING.sub(b"", _without_escapes(line)).translate(_STEPS, _ELSE)
     return any(depth > DEEPEST for depth in accumulate(memoryview(steps).cast("b")))
+
+
+def _has_too_many_values(line: bytes) -> bool:
+    """Tell whether there are too many commas outside of strings."""
+    if line.count(b",") < MOST_VALUES:
+        return False
+    found = _STRING_OR_COMMA.finditer(_without_escapes(line))
+    commas = (one for one in found if one[0] == b",")
+    return next(islice(commas, MOST_VALUES - 1, None), None) is not None
+
+
+def _without_escapes(line: bytes) -> bytes:
+    """Let every string end at its first quote: to look beyond it takes memory for each escape."""
+    return line.replace(rb"\\", b"").replace(rb"\"", b"")
 
 
 def _descriptor(source: t.IO[t.Any]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sys
 import time
@@ -90,6 +91,8 @@ class TargetCustomerIO(CommandLineTarget):
     @override
     def __init__(self, **options: t.Any) -> None:
         self.logger.addFilter(ONE_LINE)
+        # Its debug lines show what the filter of a stream map made of a record: perhaps a value.
+        logging.getLogger("singer_sdk.mapper").setLevel(logging.INFO)
         self._signals = Signals()
         super().__init__(**options, message_reader=MessageReader(self._signals))
         settings = read_settings(self.config)

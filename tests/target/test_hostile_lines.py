@@ -196,8 +196,13 @@ KILOBYTES = 2**10 if sys.platform == "darwin" else 1
         (b"[" * 4_000_000 + b"]" * 4_000_000, "too deep", 150),
         (EVENT % (b"[" + b"0.5," * 8_000_000 + b"0]"), "more than 500,000 values", 200),
         (EVENT % (b"[" + b"0.5," * 499_000 + b"0]"), "1 records were rejected", 250),
+        (EVENT % (b"[" + b'"[{",' * 8_000_000 + b"0]"), "more than 500,000 values", 250),
+        (EVENT % (b'"' + rb"\",[{" * 8_000_000 + b'"'), "1 records were rejected", 400),
     ],
-    ids=["text", "truncated", "nested", "nested without end", "numbers without end", "numbers"],
+    ids=[
+        *("text", "truncated", "nested", "nested without end", "numbers without end", "numbers"),
+        *("texts without end", "escapes"),
+    ],
 )
 def test_the_command_stays_small(configure, tmp_path, line, text, megabytes):
     source = tmp_path / "input"

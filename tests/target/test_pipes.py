@@ -277,6 +277,17 @@ def test_stream_maps_filter_rename_and_copy(run, singer, simulator):
     assert done.states == ['{"done": true}']
 
 
+def test_the_result_of_a_filter_is_in_no_log(process, singer, monkeypatch):
+    monkeypatch.setenv("TARGET_CUSTOMERIO_LOGLEVEL", "DEBUG")
+    maps = {"person_identify": {"__filter__": "email"}}
+    person = singer.RECORD("person_identify", id=1, email="canary@example.com")
+    columns = {"id": "integer", "email": "string"}
+    done = process([singer.SCHEMA("person_identify", columns), person], stream_maps=maps)
+    assert done.exit_code == 0
+    assert "DEBUG" in done.log
+    assert "canary" not in done.log
+
+
 def test_a_record_on_which_a_stream_map_fails_is_rejected(run, singer, simulator):
     done = run(
         [
