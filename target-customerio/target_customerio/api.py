@@ -15,12 +15,11 @@ import backoff
 import msgspec
 import requests
 import urllib3
-from pyrate_limiter import Limiter, Rate
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from target_customerio.answers import REFUSED, read_answer
-from target_customerio.budget import WINDOW_MILLISECONDS
+from target_customerio.budget import OwnBudget
 from target_customerio.wire import Wire
 
 if t.TYPE_CHECKING:
@@ -142,13 +141,8 @@ class TrackClient:
         self._quiet_until = 0.0
         self._lock = threading.Lock()
         self._region_lock = threading.Lock()
-        self._budget = budget
+        self._budget = budget or (OwnBudget(requests_per_second) if requests_per_second else None)
         self._turn = threading.Lock()
-        self._limiter = (
-            Limiter(Rate(requests_per_second, WINDOW_MILLISECONDS), buffer_ms=0)
-            if requests_per_second and budget is None
-            else None
-        )
         self._wire = Wire(
             # As bytes, since requests would encode text as Latin-1 and fail on anything else.
             requests.auth.HTTPBasicAuth(site_id.encode(), api_key.encode()),
@@ -192,6 +186,10 @@ class TrackClient:
             DeliveryStopped: The credentials are refused or no answer came.
         """
         return self._ask_region(self._base_url())
+
+    def close(self) -> None:
+        """Close the connections; nothing may be sent afterwards."""
+        self._wire.close()
 
     def stop(self) -> None:
         """End every wait: whoever waits or comes to wait gets a `DeliveryStopped`."""
@@ -285,8 +283,6 @@ class TrackClient:
     def _await_turn(self) -> None:
         while (wait := self._quiet_until - self._clock()) > 0:
             self._pause(wait)
-        if self._limiter is not None:
-            self._limiter.try_acquire("track")
         if self._budget is not None:
             with self._turn:  # whoever is next in line waits, so that one thread asks
                 while (wait := self._budget.take()) > 0:

@@ -10,7 +10,6 @@ from http import HTTPStatus
 import backoff
 import msgspec
 import requests
-from pyrate_limiter import Limiter, Rate
 
 from target_customerio.api import (
     LONGEST_BACKOFF,
@@ -20,7 +19,7 @@ from target_customerio.api import (
     is_success,
     read_retry_after,
 )
-from target_customerio.budget import WINDOW_MILLISECONDS
+from target_customerio.budget import OwnBudget
 from target_customerio.wire import TIMEOUT, Session
 
 if sys.version_info >= (3, 12):
@@ -89,6 +88,9 @@ class AppClient:
     """The App API of one workspace, called by one thread.
 
     Every call raises `DeliveryStopped` where no repetition helps or none is allowed.
+
+    Attributes:
+        patience: How long an answer is waited for.
     """
 
     def __init__(
@@ -111,12 +113,16 @@ class AppClient:
         """
         self._find_url = find_url
         self._url: str | None = None
-        self._patience = patience
+        self.patience = patience
         self._sleep = sleep
-        self._limiter = Limiter(Rate(CALLS_PER_SECOND, WINDOW_MILLISECONDS), buffer_ms=0)
+        self._budget = OwnBudget(CALLS_PER_SECOND)
         self._session = Session()
         self._session.auth = _BearerAuth(key)
         self._session.headers["User-Agent"] = user_agent
+
+    def close(self) -> None:
+        """Close the connections; nothing may be asked afterwards."""
+        self._session.close()
 
     def segments(self) -> list[Row]:
         """Return all segments but archived ones."""
@@ -214,7 +220,7 @@ class AppClient:
     def _repeat(self, ask: Callable[[], Row]) -> Row:
         waits = backoff.expo(max_value=LONGEST_BACKOFF)
         next(waits)  # the generator's first value is no wait
-        repetitions_left = self._patience.repetitions
+        repetitions_left = self.patience.repetitions
         while True:
             try:
                 return ask()
@@ -222,7 +228,7 @@ class AppClient:
                 wait = trouble.retry_after
                 if wait is None:
                     wait = backoff.full_jitter(next(waits))
-                if not repetitions_left or wait > self._patience.longest_wait:
+                if not repetitions_left or wait > self.patience.longest_wait:
                     raise
             self._sleep(wait)
             repetitions_left -= 1
@@ -235,7 +241,8 @@ class AppClient:
         body: bytes | None = None,
     ) -> Row:
         self._url = self._url or self._find_url()
-        self._limiter.try_acquire("app")
+        while (wait := self._budget.take()) > 0:
+            self._sleep(wait)
         try:
             response = self._session.request(
                 method,
@@ -243,7 +250,7 @@ class AppClient:
                 params=query,
                 data=body,
                 headers={"Content-Type": "application/json"} if body else None,
-                timeout=self._patience.timeout,
+                timeout=self.patience.timeout,
                 allow_redirects=False,
             )
         except requests.RequestException:

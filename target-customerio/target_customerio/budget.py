@@ -1,8 +1,8 @@
-"""A budget of calls that several targets share, in a file or in a Redis server.
+"""A budget of calls: that of one process, or one that several share in a file or a Redis server.
 
-Customer.io counts the calls of a workspace, whoever makes them. Time is the wall clock's or the
-server's, never one that only this process knows, and it is read while the store is locked, so that
-no call counts as earlier than it is made.
+Customer.io counts the calls of a workspace, whoever makes them. Where a budget is shared, time is
+the wall clock's or the server's, never one that only this process knows, and it is read while the
+store is locked, so that no call counts as earlier than it is made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typing as t
 import weakref
 from urllib.parse import unquote, urlsplit
 
-from pyrate_limiter import Rate, RateItem, SQLiteBucket
+from pyrate_limiter import InMemoryBucket, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.buckets import RedisBucket
 from pyrate_limiter.buckets.redis_bucket import LuaScript
 
@@ -46,6 +46,27 @@ class Budget(t.Protocol):
 
     def pause(self, seconds: float) -> None:
         """Let nobody who shares the budget call for a while."""
+
+
+class OwnBudget:
+    """The budget of a client that shares it with nobody."""
+
+    def __init__(self, calls_per_second: int) -> None:
+        """Start with nothing taken.
+
+        Args:
+            calls_per_second: The limit.
+        """
+        self._bucket = InMemoryBucket([Rate(calls_per_second, WINDOW_MILLISECONDS)])
+
+    def take(self) -> float:
+        """Take a turn, as `Budget` says."""
+        item = RateItem("own", int(time.monotonic() * 1000))
+        self._bucket.leak(item.timestamp)
+        return _put(self._bucket, item)
+
+    def pause(self, seconds: float) -> None:
+        """There is nobody else to tell."""
 
 
 class SqliteBudget:

@@ -78,7 +78,10 @@ class Signals:
         if self._woken is None:
             return True
         waker = self._woken.fileno()
-        ready = select.select([descriptor, waker], [], [], seconds)[0]
+        poll = select.poll()  # unlike select, whatever the number of a descriptor
+        poll.register(descriptor, select.POLLIN)
+        poll.register(waker, select.POLLIN)
+        ready = dict(poll.poll(seconds * 1000))
         if waker in ready:
             self._woken.recv(4096)
             self.check()

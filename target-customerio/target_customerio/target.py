@@ -185,9 +185,6 @@ class TargetCustomerIO(CommandLineTarget):
 
     @cached_property
     def _app_client(self) -> AppClient | None:
-        return self._open_app(Patience(self._settings.max_retries))
-
-    def _open_app(self, patience: Patience) -> AppClient | None:
         settings = self._settings
         if settings.app_api_key is None:
             return None
@@ -204,7 +201,7 @@ class TargetCustomerIO(CommandLineTarget):
             key=settings.app_api_key,
             find_url=find_url,
             user_agent=f"{self.name}/{self.plugin_version}",
-            patience=patience,
+            patience=Patience(settings.max_retries),
         )
 
     def _send_overdue(self) -> None:
@@ -347,6 +344,14 @@ class TargetCustomerIO(CommandLineTarget):
         Raises:
             RunEnded: The input was not read to its end, or records were rejected.
         """
+        try:
+            self._end()
+        finally:
+            self._client.close()
+            if (app := vars(self).get("_app_client")) is not None:
+                app.close()
+
+    def _end(self) -> None:
         end = self._finish(self.message_reader.ended_by)
         if self._settings.dry_run:
             self._tell_plan()
@@ -389,8 +394,9 @@ class TargetCustomerIO(CommandLineTarget):
             self.logger.info(line)
         # Beside another host of the Track API, the App API's usual one is of some other workspace.
         is_ours = self._settings.app_api_url or not self._settings.track_api_url
-        app = self._open_app(HASTE)
+        app = self._app_client
         if app is not None and is_ours and self._client.traffic.bodies:
+            app.patience = HASTE
             for line in report(app, self._started_at):
                 self.logger.info(line)
         for line in self._summary.warnings():

@@ -91,6 +91,10 @@ class Wire:
             timeout=_TIMEOUT,
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
     def _find(self, method: str, url: str) -> Route:
         session = self._session
         found = session.merge_environment_settings(url, {}, None, None, None)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from target_customerio.api import TrackClient
-from target_customerio.budget import ExplainedBudget
+from target_customerio.budget import ExplainedBudget, OwnBudget
 from target_customerio.errors import RunEnded
 from target_customerio.settings import check_store
 
@@ -20,13 +20,19 @@ def store(request, tmp_path):
     return request.getfixturevalue("redis_url")
 
 
-def take(budget: ExplainedBudget, number: int, taken: list[float]) -> None:
+def take(budget: ExplainedBudget | OwnBudget, number: int, taken: list[float]) -> None:
     while number:
         if wait := budget.take():
             time.sleep(wait)  # as the budget says
         else:
             taken.append(time.monotonic())
             number -= 1
+
+
+def test_no_second_holds_more_calls_than_are_allowed():
+    taken: list[float] = []
+    take(OwnBudget(20), 50, taken)
+    assert all(later - earlier >= 1.0 for earlier, later in zip(taken, taken[20:], strict=False))
 
 
 def test_two_targets_share_one_budget(store):
