@@ -109,7 +109,9 @@ class Network:
             },
         }[program]
         config = self._folder / "config.json"
-        config.write_text(json.dumps(keys | {"max_retries": 0} | settings))
+        config.write_text(
+            json.dumps(keys | {"max_retries": 0, "requests_per_second": 0} | settings)
+        )
         surroundings = {
             "PYTHONPATH": str(Path(__file__).with_name("watched")),
             "WATCHED_FRONT": str(self.front.server_port),

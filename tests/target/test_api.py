@@ -290,7 +290,10 @@ def test_a_compressed_answer_is_read(server, client):
 
 @pytest.mark.parametrize(
     ("headers", "content"),
-    [({"Content-Encoding": "gzip"}, b"no gzip"), ({"Content-Length": "9"}, b"{}")],
+    [
+        ({"Content-Encoding": "gzip"}, b"no gzip"),
+        ({"Content-Length": "9", "Connection": "close"}, b"{}"),
+    ],
 )
 def test_a_mangled_answer_is_a_trouble_that_passes(server, client, headers, content):
     server.script = [(200, headers, content), (200, {}, b"{}")]
