@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS_TO_STOP = 20
+SECONDS_TO_STOP = 10
 
 # Settings of the caller, or of a .env file, must not turn the demo towards a real workspace.
 FOREIGN_SETTINGS = re.compile(r"(TAP|TARGET|SINGER)_|MELTANO_(?!PROJECT_ROOT)")

@@ -13,7 +13,7 @@ from .leaks import _nothing_leaks, listener  # noqa: F401 - fixtures for every t
 
 # Properties are tried with the same examples in every run and on every machine;
 # `pytest --hypothesis-profile=torture` tries many more, others each time.
-settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+settings.register_profile("steady", max_examples=50, derandomize=True, database=None, deadline=None)
 settings.register_profile(
     "torture",
     max_examples=5_000,

@@ -26,12 +26,11 @@ def repository(root, tmp_path_factory, run):
     return folder
 
 
-@pytest.fixture(params=["wheel", "sdist", "folder", "editable", "git"])
+@pytest.fixture(params=["wheel", "folder", "editable", "git"])
 def requirement(request, package, root, repository, built):
     """What is given to pip: one of the forms in which a package is installed."""
     return {
         "wheel": [built["wheel"][package]],
-        "sdist": [built["sdist"][package]],
         "folder": [root / package],
         "editable": ["--editable", root / package],
         "git": [f"{package} @ git+file://{repository}#subdirectory={package}"],

@@ -36,7 +36,7 @@ from tap_customerio.budgets import open_budget
 from tap_customerio.limiter import Clock, Limiter
 limiter, never = Limiter(open_budget(10, sys.argv[1], "a"), Clock()), threading.Event()
 sys.stdin.read()
-for _ in range(15):
+for _ in range(10):
     limiter.acquire(never)
     print(time.time())
 """
@@ -54,10 +54,10 @@ def test_four_processes_on_one_budget_keep_the_limit_and_use_it(store):
     for taker in takers:
         taker.stdout.close()
         assert taker.wait(10) == 0
-    assert len(turns) == 60
+    assert len(turns) == 40
     gaps = [later - earlier for earlier, later in zip(turns, turns[10:], strict=False)]
     assert min(gaps) > 1
-    assert 50 / (turns[50] - turns[0]) >= 9
+    assert 30 / (turns[30] - turns[0]) >= 9
 
 
 def test_names_keep_budgets_apart_and_bring_two_keys_together(store):
