@@ -12,7 +12,7 @@ from .conftest import BIN
 PROCESSES = 4
 LIMIT = 10
 """Calls per rolling second, of the workspace and of the budget."""
-CALLS = 15
+CALLS = 12
 """Calls of each process, at least."""
 ATTEMPTS = 3
 """Other programs on the machine can only make it worse: the best of so many counts."""
