@@ -116,25 +116,35 @@ def test_the_end_date_is_not_read_itself_and_a_start_in_the_future_asks_for_noth
     assert "/v1/campaigns/4/metrics" not in fake.paths()
 
 
-@pytest.mark.parametrize("series", [{}, {"sent": None}, {"sent": []}])
-def test_no_series_are_no_records(fake, series):
-    result = campaign_metrics(fake, {"metric": {"series": series}})
+@pytest.mark.parametrize(
+    "metric",
+    [None, {}, *({"series": series} for series in (None, {}, {"sent": None}, {"sent": []}))],
+)
+def test_no_series_are_no_records(fake, metric):
+    result = campaign_metrics(fake, {"metric": metric})
     assert (result.exit_code, result.of("RECORD")) == (0, [])
+    fake.routes["/v1/campaigns/4/metrics/links"] = {
+        "links": [{"link": {"id": 1}, "metric": metric}]
+    }
+    fake.routes["/v1/campaigns/4/journey_metrics"] = {"journey_metric": metric}
+    for stream in ("campaign_link_metrics", "campaign_journey_metrics"):
+        result = run(fake.url, stream)
+        assert (result.exit_code, result.of("RECORD")) == (0, [])
 
 
 UNREADABLE = [
     *(("campaign_metrics", "metrics", body) for body in (
-        {}, {"metric": None}, {"metric": {}}, {"metric": 5}, {"metric": {"series": None}},
+        {}, {"metric": 5}, {"metric": []},
         {"metric": {"series": [1]}}, {"metric": {"series": {"sent": "many"}}},
         {"metric": {"series": {"sent": [1]}, "start": 10**30}},
     )),
     *(("campaign_journey_metrics", "journey_metrics", body) for body in (
-        {}, {"journey_metric": None}, {"journey_metric": [1]},
+        {}, {"journey_metric": [1]},
         {"journey_metric": {"finished": [1], "started": "many"}},
     )),
     *(("campaign_link_metrics", "metrics/links", body) for body in (
         {}, {"links": {}}, {"links": [None]}, {"links": [{}]},
-        {"links": [{"link": {"id": 1}}]}, {"links": [{"link": {"id": 1}, "metric": {}}]},
+        {"links": [{"link": {"id": 1}, "metric": [1]}]},
         *({"links": [{"link": link, "metric": {"series": {"clicked": [1]}}}]}
           for link in (None, {}, {"id": None}, {"id": {}}, {"id": [1]})),
     )),

@@ -38,12 +38,12 @@ TOUCHES: t.Final = (
 """Properties of parents that say when something last happened to them."""
 
 
-# What must be there, or a read that found nothing would move the bookmark past what it missed.
-# Objects are; a list may be null, as the API writes empty ones, and a series may be absent.
+# What may be null: lists and series, as the API writes empty ones. The envelope must be there, and
+# all must be of its kind, or a read that found nothing would move the bookmark past what it missed.
 
 
 class _Metric(msgspec.Struct):
-    series: dict[str, list[t.Any] | None]
+    series: dict[str, list[t.Any] | None] | None = None
     start: t.Any = None
 
 
@@ -54,11 +54,11 @@ class _Link(msgspec.Struct):
 
 class _LinkMetric(msgspec.Struct):
     link: _Link
-    metric: _Metric
+    metric: _Metric | None = None
 
 
-_METRIC = msgspec.json.Decoder(_Metric)
-_JOURNEY = msgspec.json.Decoder(dict[str, t.Any])
+_METRIC = msgspec.json.Decoder(_Metric | None)
+_JOURNEY = msgspec.json.Decoder(dict[str, t.Any] | None)
 _LINKS = msgspec.json.Decoder(list[_LinkMetric] | None)
 
 
@@ -169,8 +169,8 @@ class MetricsStream(FanOutStream, IncrementalStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        metric = self._decode(_METRIC, answer)
-        return self._rows(metric.series, chain.call, _start(metric.start, answer))
+        metric = self._decode(_METRIC, answer) or _Metric()
+        return self._rows(metric.series or {}, chain.call, _start(metric.start, answer))
 
     def _decode(self, decoder: msgspec.json.Decoder[Content], answer: Answer) -> Content:
         key, call = self.generation.envelope, answer.request.call
@@ -227,7 +227,7 @@ class JourneyMetricsStream(MetricsStream):
 
     @override
     def unpack(self, answer: Answer, chain: Chain) -> t.Sequence[Row]:
-        found = self._decode(_JOURNEY, answer)
+        found = self._decode(_JOURNEY, answer) or {}
         lists = {name: values for name, values in found.items() if isinstance(values, list)}
         for name in self._blank:
             if name not in lists and found.get(name) is not None:
@@ -266,7 +266,7 @@ class LinkMetricsStream(MetricsStream):
         return [
             {"link_id": each.link.id, "href": each.link.href, **row}
             for each in found
-            for row in self._rows(each.metric.series, answer.request.call)
+            for row in self._rows((each.metric or _Metric()).series or {}, answer.request.call)
         ]
 
 
