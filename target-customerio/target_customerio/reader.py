@@ -39,6 +39,8 @@ LONGEST_LINE = 100_000_000
 
 MOST_VALUES = 500_000
 """Values of a line at most: each takes some 100 bytes of memory, however short it is written."""
+SURELY_FEW_VALUES = 2 * MOST_VALUES
+"""Bytes of a line that need not be counted: a value has a comma after it."""
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -113,7 +115,7 @@ class MessageReader(GenericSingerReader[bytes]):
         Raises:
             InvalidLine: The line is no Singer message.
         """
-        if len(line) > 2 * MOST_VALUES and _has_too_many_values(line):
+        if len(line) > SURELY_FEW_VALUES and _has_too_many_values(line):
             self.fail(f"holds more than {MOST_VALUES:,} values")
         # Without them it is shorter by their number, which is found faster so than by `count`.
         brackets = len(line) - len(line.replace(b"{", b"").replace(b"[", b""))

@@ -280,8 +280,8 @@ class TargetCustomerIO(CommandLineTarget):
         line, origin = self.message_reader.line, route.origin(self._ledger.admit())
         try:
             item = route.plan.item(record, mapped, line, origin)
-            is_any_gathered = bool(self._gatherings.sources)
-            if not (is_any_gathered and self._gatherings.take(route.plan, item)):
+            gatherings = self._gatherings
+            if not (gatherings.sources and gatherings.take(route.plan, item)):
                 self._delivery.submit(item)
         except Refused as refused:
             self._ledger.rejected(SourceRecord(line, origin), refused.rejection)

@@ -107,9 +107,9 @@ def _read_text(text: str) -> int:
             return _read_number(Decimal(text))
         if text[4:TO_THE_SECOND:3] not in SEPARATORS:
             text = _to_the_second(text)
-    if text[11:13] == "24":  # an hour that only newer Pythons read
-        raise ValueError
     since = datetime.fromisoformat(text[:TO_THE_SECOND]) - EPOCH  # naive, so in UTC
+    if not since.seconds and text[11:13] == "24":  # an hour that only newer Pythons read
+        raise ValueError
     moment = (since.days * 86_400 + since.seconds) * NANOSECONDS
     rest = text[TO_THE_SECOND:]
     return moment if rest in {"", "Z"} else _in_range(moment + _read_rest(rest))
