@@ -244,7 +244,8 @@ PARENTS = {
     "/v1/broadcasts/1/triggers": {"triggers": [{"id": 1}]},
     "/v1/object_types": {"types": [{"id": "1"}]},
 }
-NESTED = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+"""Deeper than any Python follows: from 3.12 on they go ten times as deep as before."""
 NO_TEXT = b'"\xed\xa0\x80"'
 """Half of a pair of surrogates, which no UTF-8 has."""
 FORMS = {
