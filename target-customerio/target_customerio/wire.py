@@ -106,7 +106,7 @@ class Wire:
             "urllib3.HTTPConnectionPool",
             adapter.get_connection_with_tls_context(request, verify, proxies, cert),
         )
-        adapter.cert_verify(pool, url, verify, cert)  # type: ignore[no-untyped-call]
+        adapter.cert_verify(pool, url, verify, cert)  # type: ignore[no-untyped-call]  # in requests
         route = Route(pool, adapter.request_url(request, proxies), dict(request.headers))
         self._routes[method, url] = route
         return route

@@ -386,6 +386,19 @@ def test_certificates_that_cannot_be_read_are_named(
     assert "Traceback" not in done.log
 
 
+def test_a_run_leaves_no_thread_and_no_connection_behind(run, singer, app, monkeypatch):
+    closed = []
+    monkeypatch.setattr(
+        "target_customerio.wire.Session.close", lambda session: closed.append(session)
+    )
+    before = set(threading.enumerate())
+    done = run([singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id=1)], **app)
+    assert done.exit_code == 0
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert not [name for name in left if not name.startswith("AnyIO")]  # those of the simulator
+    assert len(closed) == 2  # of the Track API and of the App API
+
+
 def test_urllib3_says_nothing_of_a_faulty_answer(process, singer):
     with ThreadingHTTPServer(("127.0.0.1", 0), _Careless) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
