@@ -388,9 +388,11 @@ def test_certificates_that_cannot_be_read_are_named(
 
 def test_a_run_leaves_no_thread_and_no_connection_behind(run, singer, app, monkeypatch):
     closed = []
-    monkeypatch.setattr(
-        "target_customerio.wire.Session.close", lambda session: closed.append(session)
-    )
+
+    def close(session) -> None:
+        closed.append(session)
+
+    monkeypatch.setattr("target_customerio.wire.Session.close", close)
     before = set(threading.enumerate())
     done = run([singer.SCHEMA("person_identify"), singer.RECORD("person_identify", id=1)], **app)
     assert done.exit_code == 0
